@@ -1,0 +1,199 @@
+// What a worker's data plane and the control thread tell each other. Plain values, moved through
+// bounded mailboxes.
+#pragma once
+
+#include "link/amqp_types.h"
+#include "link/ids.h"
+#include "routing/forwarding_table.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace amqmesh::link {
+
+/// Role of a listener's or connector's connections (the reference's words in the configuration).
+enum class ConnectionRole : std::uint8_t { kNormal, kRouteContainer, kInterRouter };
+
+const char* to_string(ConnectionRole role);
+
+/// One row of management's `router.link`.
+struct LinkRow {
+    ConnectionId connection;
+    std::uint64_t connection_number = 0;
+    std::uint32_t link = 0;
+    std::string name;
+    std::string type;  ///< endpoint, router-control, inter-router
+    bool incoming = false;
+    std::string owning_address;  ///< key, or empty
+    std::uint64_t uptime_s = 0;
+    std::uint32_t capacity = 0;
+    std::uint64_t undelivered = 0, unsettled = 0, deliveries = 0, presettled = 0;
+    std::uint64_t dropped_presettled = 0, accepted = 0, rejected = 0, released = 0, modified = 0;
+    std::uint32_t credit = 0;
+    std::uint64_t zero_credit_s = 0;
+    std::uint8_t priority = 0;
+};
+
+/// One row of management's `connection`.
+struct ConnectionRow {
+    ConnectionId id;
+    std::uint64_t number = 0;  ///< identity, unique in the process
+    std::string host;          ///< "ip:port" of the peer, or as configured for a connector
+    std::string container;
+    ConnectionRole role = ConnectionRole::kNormal;
+    bool outgoing = false;
+    bool opened = false;
+    std::string sasl, user;
+    Properties properties;
+    Time opened_at = 0;
+    Time last_delivery_at = 0;
+    std::uint64_t links = 0, sessions = 0, bytes_in = 0, bytes_out = 0;
+};
+
+/// Sums over a worker for management's `router` and, by address, `router.address`.
+struct PlaneCounters {
+    std::uint64_t presettled = 0, dropped_presettled = 0, accepted = 0, rejected = 0, released = 0,
+                  modified = 0;
+    std::uint64_t ingress = 0, egress = 0, transit = 0;
+    std::uint64_t hop_limit_drops = 0, multicast_duplicates = 0, bounced = 0;
+};
+
+struct AddressCounters {
+    routing::AddressHash hash = 0;
+    std::uint64_t ingress = 0, egress = 0, transit = 0, outstanding = 0;
+};
+
+struct PlaneSnapshot {
+    std::uint64_t request = 0;
+    std::uint16_t worker = 0;
+    std::vector<LinkRow> links;
+    std::vector<ConnectionRow> connections;
+    std::vector<AddressCounters> addresses;
+    PlaneCounters counters;
+};
+
+namespace report {
+
+/// The peer's open came; for inter-router connections the control link follows in ControlUp.
+struct ConnectionOpened {
+    ConnectionId id;
+    ConnectionRole role = ConnectionRole::kNormal;
+    std::string container;
+    std::uint64_t owner = 0;  ///< ConnectionOptions::owner
+};
+
+struct ConnectionClosed {
+    ConnectionId id;
+    ConnectionRole role = ConnectionRole::kNormal;
+    std::uint64_t owner = 0;
+    bool was_open = false;
+    Condition condition;  ///< empty: orderly
+};
+
+/// Control links of an inter-router connection are attached in both directions.
+struct ControlUp {
+    ConnectionId id;
+    std::string container;
+    std::uint32_t cost = 1;
+};
+
+struct ControlFrame {
+    ConnectionId id;
+    std::string bytes;  ///< body of the message
+};
+
+struct ControlSettled {
+    ConnectionId id;
+    std::uint64_t token = 0;
+};
+
+struct ControlCredit {
+    ConnectionId id;
+    std::uint32_t credit = 0;
+};
+
+/// Bytes came in since the last one.
+struct Alive {
+    ConnectionId id;
+};
+
+struct ConsumerUp {
+    routing::LocalConsumer consumer;
+    std::string key;
+    routing::Treatment treatment = routing::Treatment::kBalanced;
+};
+
+struct ConsumerDown {
+    ConsumerId consumer;
+    std::string key;
+};
+
+/// A whole message for $management.
+struct ManagementRequest {
+    std::string message;  ///< encoded AMQP message
+};
+
+}  // namespace report
+
+using Report = std::variant<report::ConnectionOpened,
+                            report::ConnectionClosed,
+                            report::ControlUp,
+                            report::ControlFrame,
+                            report::ControlSettled,
+                            report::ControlCredit,
+                            report::Alive,
+                            report::ConsumerUp,
+                            report::ConsumerDown,
+                            report::ManagementRequest,
+                            std::unique_ptr<PlaneSnapshot>>;
+
+namespace command {
+
+struct Publish {
+    std::shared_ptr<const routing::ForwardingTable> table;
+    std::shared_ptr<const routing::TableChange> change;
+};
+
+/// One control message for a neighbour; Settled comes back as ControlSettled.
+struct SendControl {
+    ConnectionId id;
+    std::uint64_t token = 0;
+    std::string bytes;
+};
+
+struct CloseConnection {
+    ConnectionId id;
+    Condition condition;
+};
+
+/// Every connection: close with the condition (orderly end of the process).
+struct CloseAll {
+    Condition condition;
+};
+
+/// A message that the node itself sends (management replies), pre-settled.
+struct Originate {
+    std::string address;  ///< as a client would write it
+    std::string message;  ///< encoded AMQP message
+};
+
+/// Ask for a PlaneSnapshot with that number.
+struct TakeSnapshot {
+    std::uint64_t request = 0;
+    bool links = false, connections = false, addresses = false;
+};
+
+}  // namespace command
+
+using Command = std::variant<command::Publish,
+                             command::SendControl,
+                             command::CloseConnection,
+                             command::CloseAll,
+                             command::Originate,
+                             command::TakeSnapshot>;
+
+}  // namespace amqmesh::link

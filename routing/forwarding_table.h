@@ -1,0 +1,176 @@
+// What a worker needs to forward a delivery, as one immutable value (waist 3).
+//
+// The control thread owns a ForwardingTableBuilder, changes it, and publishes snapshots; workers
+// read the snapshot they were last given without locks and cache what they found by its generation.
+// Shards are shared between snapshots, so publishing one changed address among 100,000 copies one
+// shard (1/1024 of them).
+#pragma once
+
+#include "routing/address_settings.h"
+#include "routing/topology.h"
+#include "routing/types.h"
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace amqmesh::routing {
+
+/// A connection of this node: the worker that owns it, its slot there, and which life of the slot.
+struct ConnectionId {
+    std::uint16_t worker = 0;
+    std::uint32_t slot = 0;
+    std::uint32_t generation = 0;
+
+    auto operator<=>(const ConnectionId&) const = default;
+};
+
+/// A link to a local consumer.
+struct ConsumerId {
+    ConnectionId connection;
+    std::uint32_t link = 0;        ///< the engine's LinkIndex
+    std::uint32_t generation = 0;  ///< which life of that index
+
+    auto operator<=>(const ConsumerId&) const = default;
+};
+
+/// Consumers that are not links but parts of the node itself.
+enum class InProcess : std::uint8_t { kNone, kManagement };
+
+struct LocalConsumer {
+    ConsumerId id;
+    std::uint32_t gauge = 0;  ///< where its credit can be seen by other workers (link/gauges.h)
+};
+
+struct RemoteConsumers {
+    RouterId router = 0;
+    std::uint32_t weight = 1;  ///< 0: draining, use only if alone
+};
+
+struct AddressRoute {
+    AddressHash hash = 0;
+    std::string key;
+    Treatment treatment = Treatment::kBalanced;
+    InProcess in_process = InProcess::kNone;
+    std::vector<LocalConsumer> local;
+    std::vector<RemoteConsumers> remote;  ///< ascending by router id, reachable or not
+};
+
+/// How to get to another router.
+struct RouterRoute {
+    std::string name;
+    std::uint32_t cost = 0;
+    std::vector<ConnectionId> next_hops;  ///< empty: unreachable
+};
+
+class ForwardingTable {
+  public:
+    [[nodiscard]] const AddressRoute* find(AddressHash hash) const;
+    /// nullptr: never heard of, or unreachable.
+    [[nodiscard]] const RouterRoute* route(RouterId router) const;
+    /// Some consumer can be reached from here now.
+    [[nodiscard]] bool routable(const AddressRoute& address) const;
+
+    [[nodiscard]] std::uint64_t generation() const { return generation_; }
+
+    [[nodiscard]] const std::shared_ptr<const Topology>& topology() const { return topology_; }
+
+    [[nodiscard]] const AddressSettings& settings() const { return *settings_; }
+
+    [[nodiscard]] RouterId self() const { return self_; }
+
+    [[nodiscard]] std::string_view self_name() const { return self_name_; }
+
+    /// The next hop's connection for one of our adjacencies, or nullptr.
+    [[nodiscard]] const ConnectionId* connection(AdjacencyId adjacency) const;
+
+    /// Calls `visit(const AddressRoute&)` for every address, in no particular order (management).
+    template <typename Visit>
+    void for_each(Visit visit) const {
+        for (const auto& shard : shards_) {
+            if (shard) {
+                for (const auto& [hash, route] : *shard) {
+                    visit(*route);
+                }
+            }
+        }
+    }
+
+  private:
+    friend class ForwardingTableBuilder;
+    static constexpr std::size_t kShards = 1024;
+    using Shard = std::unordered_map<AddressHash, std::shared_ptr<const AddressRoute>>;
+
+    std::uint64_t generation_ = 0;
+    RouterId self_ = 0;
+    std::string self_name_;
+    std::shared_ptr<const Topology> topology_;
+    std::shared_ptr<const AddressSettings> settings_;
+    std::shared_ptr<const std::unordered_map<RouterId, RouterRoute>> routers_;
+    std::shared_ptr<const std::unordered_map<AdjacencyId, ConnectionId>> adjacencies_;
+    std::array<std::shared_ptr<const Shard>, kShards> shards_;
+};
+
+/// What changed between two snapshots, for whoever caches reachability (credit).
+struct TableChange {
+    bool all = false;  ///< routes to routers changed: look at everything again
+    std::vector<AddressHash> addresses;
+};
+
+/// The control thread's mutable side. One thread.
+class ForwardingTableBuilder {
+  public:
+    ForwardingTableBuilder(RouterId self, std::string self_name);
+
+    void set_settings(std::shared_ptr<const AddressSettings> settings);
+    void set_topology(std::shared_ptr<const Topology> topology);
+    void set_adjacency(AdjacencyId adjacency, const ConnectionId* connection);  ///< nullptr: gone
+    /// `next_hops` empty: unreachable.
+    void set_route(RouterId router,
+                   std::string name,
+                   std::uint32_t cost,
+                   const std::vector<AdjacencyId>& next_hops);
+    void set_in_process(std::string_view key, InProcess subscriber);
+    void add_consumer(std::string_view key, Treatment treatment, const LocalConsumer& consumer);
+    void remove_consumer(std::string_view key, const ConsumerId& consumer);
+    void set_remote(std::string_view key,
+                    Treatment treatment,
+                    RouterId router,
+                    std::uint32_t weight,
+                    bool present);
+    /// Consumers of a key on this node (in-process ones included).
+    [[nodiscard]] std::size_t local_count(std::string_view key) const;
+
+    [[nodiscard]] bool changed() const { return changed_; }
+
+    /// A new snapshot, and what is different in it. REQUIRES: nothing; cheap when little changed.
+    std::shared_ptr<const ForwardingTable> publish(TableChange& change);
+
+  private:
+    AddressRoute& edit(std::string_view key, Treatment treatment);
+    void drop_if_empty(const AddressRoute& route);
+    void resolve_routes();
+
+    struct RouteEntry {
+        std::string name;
+        std::uint32_t cost = 0;
+        std::vector<AdjacencyId> next_hops;
+    };
+
+    ForwardingTable table_;
+    std::unordered_map<RouterId, RouteEntry> routes_;
+    std::unordered_map<AdjacencyId, ConnectionId> connections_;
+    // Shards and routes that were copied since the last publish and may still be written.
+    std::unordered_map<std::size_t, std::shared_ptr<ForwardingTable::Shard>> open_shards_;
+    std::unordered_map<AddressHash, std::shared_ptr<AddressRoute>> open_routes_;
+    TableChange change_;
+    bool routes_changed_ = false;
+    bool changed_ = false;
+};
+
+}  // namespace amqmesh::routing
