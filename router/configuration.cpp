@@ -1,0 +1,365 @@
+#include "router/configuration.h"
+
+#include "router/config_reader.h"
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <random>
+#include <span>
+#include <system_error>
+#include <utility>
+
+namespace amqmesh::router {
+
+namespace {
+
+constexpr unsigned kWorkersDefaultMax = 8;
+constexpr std::size_t kIdBytesMax = 64;
+
+routing::Treatment to_treatment(std::string_view word) {
+    using routing::Treatment;
+    for (const Treatment treatment : {Treatment::kBalanced,
+                                      Treatment::kClosest,
+                                      Treatment::kMulticast,
+                                      Treatment::kUnavailable}) {
+        if (routing::to_string(treatment) == word) {
+            return treatment;
+        }
+    }
+    return Treatment::kBalanced;
+}
+
+link::ConnectionRole to_role(std::string_view word) {
+    if (word == "inter-router") {
+        return link::ConnectionRole::kInterRouter;
+    }
+    return word == "route-container" ? link::ConnectionRole::kRouteContainer
+                                     : link::ConnectionRole::kNormal;
+}
+
+std::uint32_t to_u32(const mgmt::Row& row, std::string_view attribute) {
+    return static_cast<std::uint32_t>(
+        std::clamp<std::int64_t>(row.integer(attribute), 0, UINT32_MAX));
+}
+
+std::uint32_t seconds_as_ms(const mgmt::Row& row, std::string_view attribute) {
+    return static_cast<std::uint32_t>(
+        std::clamp<std::int64_t>(row.integer(attribute), 0, 1'000'000) * 1000);
+}
+
+void read_endpoint(const mgmt::Row& row, EndpointConfig& endpoint) {
+    endpoint.host = row.text("host");
+    endpoint.port = row.text("port");
+    endpoint.name = row.text("name");
+    if (endpoint.name.empty()) {
+        endpoint.name = endpoint.host + ':' + endpoint.port;
+    }
+    const std::string_view family = row.text("socketAddressFamily");
+    endpoint.family = family == "IPv4"   ? AddressFamily::kV4
+                      : family == "IPv6" ? AddressFamily::kV6
+                                         : AddressFamily::kAny;
+    endpoint.role = to_role(row.text("role"));
+    endpoint.cost = to_u32(row, "cost");
+    endpoint.max_frame_size = to_u32(row, "maxFrameSize");
+    endpoint.channel_max = to_u32(row, "maxSessions") - 1;
+    endpoint.idle_timeout_ms = seconds_as_ms(row, "idleTimeoutSeconds");
+    endpoint.link_capacity = to_u32(row, "linkCapacity");
+    endpoint.sasl_mechanisms = row.text("saslMechanisms");
+}
+
+std::string random_id(RouterMode mode) {
+    static constexpr std::string_view kLetters =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+    std::random_device device;
+    std::string id = mode == RouterMode::kInterior ? "Interior_" : "Standalone_";
+    for (int i = 0; i < 15; ++i) {
+        id += kLetters[device() % kLetters.size()];
+    }
+    return id;
+}
+
+// Turns raw entities into a Configuration, collecting problems on the way.
+class Loader {
+  public:
+    explicit Loader(unsigned cores) : cores_(cores) {}
+
+    LoadedConfiguration load(std::string_view text) {
+        RawConfig raw = read_config(text);
+        result_.problems = std::move(raw.problems);
+        for (const RawEntity& entity : raw.entities) {
+            add(entity);
+        }
+        finish();
+        std::stable_sort(
+            result_.problems.begin(),
+            result_.problems.end(),
+            [](const ConfigProblem& a, const ConfigProblem& b) { return a.line < b.line; });
+        return std::move(result_);
+    }
+
+  private:
+    void problem(unsigned line, std::string message, std::string hint = {}) {
+        result_.problems.push_back({line, false, std::move(message), std::move(hint)});
+    }
+
+    void add(const RawEntity& entity) {
+        const mgmt::EntityType* type = mgmt::find_type(mgmt::canonical_name(entity.type));
+        if (type == nullptr || type->config_name.empty()) {
+            const std::string near = mgmt::suggest_config_type(entity.type);
+            problem(entity.line,
+                    "unknown entity \"" + entity.type + '"',
+                    near.empty() ? "" : "did you mean " + near + '?');
+            return;
+        }
+        if (type->support != mgmt::Support::kSupported) {
+            const bool warning = type->support == mgmt::Support::kIgnored;
+            result_.problems.push_back(
+                {entity.line,
+                 warning,
+                 std::string{type->config_name} + (warning ? ": ignored" : ": not supported"),
+                 std::string{type->advice}});
+            return;
+        }
+        std::vector<mgmt::RawAttribute> raw;
+        for (const RawConfigAttribute& attribute : entity.attributes) {
+            raw.push_back({attribute.name, attribute.value});
+        }
+        mgmt::Validated validated = mgmt::validate(*type, raw, mgmt::Purpose::kFile);
+        for (mgmt::Problem& found : validated.problems) {
+            const bool whole = found.index >= entity.attributes.size();
+            result_.problems.push_back(
+                {whole ? entity.line : entity.attributes[found.index].line,
+                 found.warning,
+                 std::string{type->config_name} + ": " + std::move(found.message),
+                 std::move(found.hint)});
+        }
+        if (validated.ok()) {
+            take(entity, *type, std::move(validated.row));
+        }
+    }
+
+    void take(const RawEntity& entity, const mgmt::EntityType& type, mgmt::Row row) {
+        Configuration& node = result_.configuration;
+        if (type.config_name == "router") {
+            take_router(entity, std::move(row));
+        } else if (type.config_name == "listener") {
+            node.listeners.push_back(to_listener(row));
+            named(entity, "listener", node.listeners.back());
+            node.listener_rows.push_back(std::move(row));
+        } else if (type.config_name == "connector") {
+            node.connectors.push_back(to_connector(row));
+            named(entity, "connector", node.connectors.back());
+            node.connector_rows.push_back(std::move(row));
+        } else if (type.config_name == "address") {
+            take_address(entity, std::move(row));
+        } else if (type.config_name == "log") {
+            take_log(entity, std::move(row));
+        }
+    }
+
+    void take_router(const RawEntity& entity, mgmt::Row row) {
+        Configuration& node = result_.configuration;
+        if (!node.router_row.empty()) {
+            problem(entity.line, "router: there can be only one", "");
+            return;
+        }
+        router_line_ = entity.line;
+        node.id = row.text("id");
+        node.mode =
+            row.text("mode") == "interior" ? RouterMode::kInterior : RouterMode::kStandalone;
+        node.workers = static_cast<std::uint16_t>(row.integer("workerThreads"));
+        node.default_treatment = to_treatment(row.text("defaultDistribution"));
+        node.heartbeat_ms = to_u32(row, "heartbeatMilliseconds");
+        node.detect_mult = to_u32(row, "heartbeatMultiplier");
+        node.router_row.push_back(std::move(row));
+    }
+
+    void take_address(const RawEntity& entity, mgmt::Row row) {
+        Configuration& node = result_.configuration;
+        routing::AddressRule rule = to_address_rule(row);
+        const auto [place, fresh] = patterns_.emplace(rule.pattern, entity.line);
+        if (!fresh) {
+            problem(entity.line,
+                    "address: the same range as in line " + std::to_string(place->second),
+                    "keep one of them");
+        }
+        node.addresses.push_back(std::move(rule));
+        node.address_rows.push_back(std::move(row));
+    }
+
+    void take_log(const RawEntity& entity, mgmt::Row row) {
+        log::Setting setting;
+        setting.module = row.text("module");
+        setting.enable = row.text("enable");
+        setting.timestamps = row.boolean("includeTimestamp");
+        // Where it was not given, a module follows DEFAULT, whatever the schema's default is.
+        for (const RawConfigAttribute& attribute : entity.attributes) {
+            const std::size_t index = row.type().index_of(attribute.name);
+            if (index == row.type().index_of("outputFile")) {
+                setting.output = row.text("outputFile");
+            }
+        }
+        std::uint8_t mask = 0;
+        if (setting.enable != "default" && !log::parse_levels(setting.enable, mask)) {
+            problem(entity.line,
+                    "log: enable: \"" + setting.enable + "\" names no level",
+                    "for example info+ or warning,error or none");
+        }
+        result_.configuration.logs.push_back(std::move(setting));
+        result_.configuration.log_rows.push_back(std::move(row));
+    }
+
+    void named(const RawEntity& entity, const char* kind, EndpointConfig& endpoint) {
+        const bool automatic = std::none_of(
+            entity.attributes.begin(), entity.attributes.end(), [](const RawConfigAttribute& a) {
+                return mgmt::canonical_name(a.name) == "name";
+            });
+        const std::string base = endpoint.name;
+        for (int i = 2; automatic && names_.contains({kind, endpoint.name}); ++i) {
+            endpoint.name = base + '/' + std::to_string(i);
+        }
+        const auto [place, fresh] = names_.emplace(std::pair{kind, endpoint.name}, entity.line);
+        if (!fresh) {
+            problem(entity.line,
+                    std::string{kind} + ": name \"" + endpoint.name + "\" is taken in line " +
+                        std::to_string(place->second),
+                    "give each its own name");
+        }
+        if (endpoint.role == link::ConnectionRole::kInterRouter) {
+            inter_router_lines_.emplace_back(entity.line, kind);
+        }
+    }
+
+    void finish() {
+        Configuration& node = result_.configuration;
+        if (node.workers == 0 || node.router_row.empty()) {
+            node.workers = static_cast<std::uint16_t>(std::clamp(cores_, 1U, kWorkersDefaultMax));
+        }
+        if (node.id.empty()) {
+            node.id = random_id(node.mode);
+        }
+        const bool legible = std::all_of(node.id.begin(), node.id.end(), [](char c) {
+            const auto byte = static_cast<unsigned char>(c);
+            return byte > ' ' && byte != 0x7f && c != '/';
+        });
+        if (!legible || node.id.size() > kIdBytesMax) {
+            problem(router_line_,
+                    "router: id: at most 64 characters, without blanks, slashes and control "
+                    "characters");
+        }
+        if (node.mode == RouterMode::kStandalone) {
+            for (const auto& [line, kind] : inter_router_lines_) {
+                problem(
+                    line,
+                    std::string{kind} + ": role: inter-router is not allowed in standalone mode",
+                    "write \"mode: interior\" for the router");
+            }
+        }
+    }
+
+    const unsigned cores_;
+    LoadedConfiguration result_;
+    unsigned router_line_ = 0;
+    std::map<std::pair<std::string, std::string>, unsigned> names_;
+    std::map<std::string, unsigned> patterns_;
+    std::vector<std::pair<unsigned, std::string>> inter_router_lines_;
+};
+
+}  // namespace
+
+bool LoadedConfiguration::ok() const {
+    return std::all_of(
+        problems.begin(), problems.end(), [](const ConfigProblem& p) { return p.warning; });
+}
+
+LoadedConfiguration load_configuration(std::string_view text, unsigned cores) {
+    return Loader(cores).load(text);
+}
+
+LoadedConfiguration load_configuration_file(const std::string& path, unsigned cores) {
+    LoadedConfiguration failed;
+    std::error_code error;
+    if (std::filesystem::is_directory(path, error)) {
+        failed.problems.push_back({0, false, "is a folder", "name a file"});
+        return failed;
+    }
+    std::ifstream file(path, std::ios::binary);
+    if (!file) {
+        failed.problems.push_back(
+            {0, false, "cannot be read: " + std::generic_category().message(errno), ""});
+        return failed;
+    }
+    // One byte more than allowed is enough to tell.
+    std::string text(kConfigBytesMax + 1, '\0');
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(file.gcount()));
+    return load_configuration(text, cores);
+}
+
+ListenerConfig to_listener(const mgmt::Row& row) {
+    ListenerConfig listener;
+    read_endpoint(row, listener);
+    listener.handshake_timeout_ms = seconds_as_ms(row, "initialHandshakeTimeoutSeconds");
+    listener.authenticate_peer = row.boolean("authenticatePeer");
+    return listener;
+}
+
+ConnectorConfig to_connector(const mgmt::Row& row) {
+    ConnectorConfig connector;
+    read_endpoint(row, connector);
+    connector.sasl_user = row.text("saslUsername");
+    connector.sasl_password = row.text("saslPassword");
+    return connector;
+}
+
+routing::AddressRule to_address_rule(const mgmt::Row& row) {
+    routing::AddressRule rule;
+    rule.name = row.text("name");
+    rule.pattern = row.has("prefix") ? std::string{row.text("prefix")} + "/#"
+                                     : std::string{row.text("pattern")};
+    rule.treatment = to_treatment(row.text("distribution"));
+    if (row.has("priority")) {
+        rule.priority = static_cast<std::uint8_t>(row.integer("priority"));
+    }
+    return rule;
+}
+
+link::ConnectionOptions connection_options(const Configuration& node,
+                                           const EndpointConfig& endpoint,
+                                           bool initiator) {
+    const bool inter_router = endpoint.role == link::ConnectionRole::kInterRouter;
+    link::ConnectionOptions options;
+    options.role = endpoint.role;
+    options.link_capacity = endpoint.link_capacity;
+    options.cost = endpoint.cost;
+    options.heartbeat_ms = node.heartbeat_ms;
+    link::EngineConfig& engine = options.engine;
+    engine.container_id = node.id;
+    engine.initiator = initiator;
+    if (initiator) {
+        engine.hostname = endpoint.host;
+    }
+    engine.max_frame_size = endpoint.max_frame_size;
+    engine.channel_max = endpoint.channel_max;
+    engine.idle_timeout_ms = endpoint.idle_timeout_ms;
+    engine.heartbeat_ms = inter_router ? node.heartbeat_ms : 0;
+    engine.handshake_timeout_ms = endpoint.handshake_timeout_ms;
+    engine.offered_capabilities = {"ANONYMOUS-RELAY"};
+    engine.properties = {{"product", std::string{"amqmesh"}},
+                         {"version", std::string{AMQMESH_VERSION}}};
+    engine.sasl_required = endpoint.authenticate_peer;
+    engine.sasl_mechanisms = endpoint.sasl_mechanisms;
+    engine.sasl_user = endpoint.sasl_user;
+    engine.sasl_password = endpoint.sasl_password;
+    // Brokers expect a SASL layer; between our own nodes it only costs round trips.
+    engine.use_sasl = initiator && (!inter_router || !endpoint.sasl_mechanisms.empty() ||
+                                    !endpoint.sasl_user.empty());
+    return options;
+}
+
+}  // namespace amqmesh::router

@@ -1,0 +1,217 @@
+#include "router/log.h"
+
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+namespace amqmesh::router::log {
+
+namespace {
+
+constexpr std::array<std::string_view, 7> kLevelNames{
+    "trace", "debug", "info", "notice", "warning", "error", "critical"};
+constexpr std::array<std::string_view, kModules> kModuleNames{
+    "ROUTER", "ROUTER_LS", "SERVER", "CONN_MGR", "AGENT", "MESSAGE"};
+constexpr std::size_t kLineBytesKept = 512;
+constexpr std::uint8_t kInfoAndAbove = 0b1111100;
+
+// Where one module's lines go.
+struct Output {
+    std::shared_ptr<spdlog::logger> logger;
+    bool timestamps = true;
+};
+
+// The process's log. Levels are read without the lock; outputs change only in configure().
+struct State {
+    std::array<std::atomic<std::uint8_t>, kModules> masks;
+    std::mutex mutex;
+    std::array<Output, kModules> outputs;
+    std::deque<Line> lines;
+
+    State() {
+        for (auto& mask : masks) {
+            mask.store(kInfoAndAbove, std::memory_order_relaxed);
+        }
+    }
+};
+
+State& state() {
+    static State instance;
+    return instance;
+}
+
+std::shared_ptr<spdlog::logger> open_logger(const std::string& output, bool timestamps) {
+    spdlog::sink_ptr sink;
+    if (output == "stdout") {
+        sink = std::make_shared<spdlog::sinks::stdout_sink_mt>();
+    } else if (output.empty() || output == "stderr") {
+        sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    } else {
+        sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(output);
+    }
+    sink->set_pattern(timestamps ? "%Y-%m-%d %H:%M:%S.%f %v" : "%v");
+    auto logger = std::make_shared<spdlog::logger>("amqmeshd", sink);
+    logger->set_level(spdlog::level::trace);
+    return logger;
+}
+
+std::optional<std::size_t> module_index(std::string_view name) {
+    for (std::size_t i = 0; i < kModuleNames.size(); ++i) {
+        if (kModuleNames[i] == name) {
+            return i;
+        }
+    }
+    return std::nullopt;
+}
+
+struct Plan {
+    std::array<std::uint8_t, kModules> masks{};
+    std::array<Output, kModules> outputs;
+};
+
+bool apply(const Setting& setting, Plan& plan, std::string& why) {
+    std::uint8_t mask = 0;
+    const bool keep_level = setting.enable == "default" || setting.enable.empty();
+    if (!keep_level && !parse_levels(setting.enable, mask)) {
+        why = "log " + setting.module + ": enable: \"" + setting.enable + "\" names no level";
+        return false;
+    }
+    Output output;
+    const bool keep_output = setting.output.empty() && setting.module != "DEFAULT";
+    if (!keep_output) {
+        try {
+            output = {open_logger(setting.output, setting.timestamps), setting.timestamps};
+        } catch (const spdlog::spdlog_ex& error) {
+            why = "log " + setting.module + ": " + error.what();
+            return false;
+        }
+    }
+    const auto only = module_index(setting.module);
+    for (std::size_t i = 0; i < kModules; ++i) {
+        if (setting.module != "DEFAULT" && only != i) {
+            continue;
+        }
+        if (!keep_level) {
+            plan.masks.at(i) = mask;
+        }
+        if (!keep_output) {
+            plan.outputs.at(i) = output;
+        }
+    }
+    return true;
+}
+
+}  // namespace
+
+std::string_view to_string(Level level) {
+    return kLevelNames.at(static_cast<std::size_t>(level));
+}
+
+std::string_view to_string(Module module) {
+    return kModuleNames.at(static_cast<std::size_t>(module));
+}
+
+bool parse_levels(std::string_view enable, std::uint8_t& mask) {
+    mask = 0;
+    while (!enable.empty()) {
+        const std::size_t comma = enable.find(',');
+        std::string_view word = enable.substr(0, comma);
+        enable = comma == std::string_view::npos ? std::string_view{} : enable.substr(comma + 1);
+        const std::size_t begin = word.find_first_not_of(' ');
+        if (begin == std::string_view::npos) {
+            return false;
+        }
+        word = word.substr(begin, word.find_last_not_of(' ') - begin + 1);
+        const bool above = word.back() == '+';
+        if (above) {
+            word.remove_suffix(1);
+        }
+        if (word == "none") {
+            continue;
+        }
+        const auto* const found = std::find(kLevelNames.begin(), kLevelNames.end(), word);
+        if (found == kLevelNames.end()) {
+            return false;
+        }
+        const auto level = static_cast<unsigned>(found - kLevelNames.begin());
+        mask = static_cast<std::uint8_t>(mask | (above ? (0x7fU << level) & 0x7fU : 1U << level));
+    }
+    return true;
+}
+
+bool configure(const std::vector<Setting>& settings, std::string& why) {
+    Plan plan;
+    plan.masks.fill(kInfoAndAbove);
+    const Output to_stderr{open_logger("", true), true};
+    plan.outputs.fill(to_stderr);
+    for (const bool defaults : {true, false}) {
+        for (const Setting& setting : settings) {
+            if ((setting.module == "DEFAULT") == defaults && !apply(setting, plan, why)) {
+                return false;
+            }
+        }
+    }
+    State& log = state();
+    const std::lock_guard lock(log.mutex);
+    log.outputs = std::move(plan.outputs);
+    for (std::size_t i = 0; i < kModules; ++i) {
+        log.masks.at(i).store(plan.masks.at(i), std::memory_order_relaxed);
+    }
+    return true;
+}
+
+bool enabled(Module module, Level level) {
+    const auto mask =
+        state().masks.at(static_cast<std::size_t>(module)).load(std::memory_order_relaxed);
+    return ((static_cast<unsigned>(mask) >> static_cast<unsigned>(level)) & 1U) != 0;
+}
+
+void write(Module module, Level level, const char* code, std::string_view text) {
+    State& log = state();
+    std::string line = fmt::format("{} {} {} {}", to_string(level), to_string(module), code, text);
+    const std::chrono::duration<double> time = std::chrono::system_clock::now().time_since_epoch();
+    std::shared_ptr<spdlog::logger> logger;
+    {
+        const std::lock_guard lock(log.mutex);
+        logger = log.outputs.at(static_cast<std::size_t>(module)).logger;
+        if (log.lines.size() >= kLinesKept) {
+            log.lines.pop_front();
+        }
+        log.lines.push_back({module,
+                             level,
+                             time.count(),
+                             fmt::format("{} {}", code, text.substr(0, kLineBytesKept))});
+    }
+    if (logger) {
+        logger->info(line);
+        logger->flush();
+    }
+}
+
+std::vector<Line> latest(std::size_t limit) {
+    State& log = state();
+    const std::lock_guard lock(log.mutex);
+    const std::size_t count = std::min(limit, log.lines.size());
+    return {log.lines.end() - static_cast<std::ptrdiff_t>(count), log.lines.end()};
+}
+
+void flush() {
+    State& log = state();
+    const std::lock_guard lock(log.mutex);
+    for (const Output& output : log.outputs) {
+        if (output.logger) {
+            output.logger->flush();
+        }
+    }
+}
+
+}  // namespace amqmesh::router::log

@@ -1,0 +1,69 @@
+// The daemon's log: one line per change of state, `key=value`, with a stable code per kind of line.
+// Any thread. Never called per message.
+#pragma once
+
+#include <fmt/core.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace amqmesh::router::log {
+
+enum class Level : std::uint8_t { kTrace, kDebug, kInfo, kNotice, kWarning, kError, kCritical };
+
+/// The reference's module names that we use; other names of its configuration files set nothing.
+enum class Module : std::uint8_t { kRouter, kRouterLs, kServer, kConnMgr, kAgent, kMessage };
+inline constexpr std::size_t kModules = 6;
+
+std::string_view to_string(Level level);
+std::string_view to_string(Module module);
+
+/// One `log` entity.
+struct Setting {
+    std::string module = "DEFAULT";
+    std::string enable = "info+";  ///< "trace+", "info", "warning,error", "none", "default", …
+    std::string output;            ///< file, "stderr", "stdout"; empty: as DEFAULT
+    bool timestamps = true;
+};
+
+/// The levels that `enable` names as a bit mask (bit = Level), or nothing if it cannot be read.
+bool parse_levels(std::string_view enable, std::uint8_t& mask);
+
+/// Applies settings, DEFAULT first. False with `why`: a level or file is wrong; nothing changed.
+bool configure(const std::vector<Setting>& settings, std::string& why);
+
+[[nodiscard]] bool enabled(Module module, Level level);
+void write(Module module, Level level, const char* code, std::string_view text);
+
+/// Formats only what will be written.
+template <typename... Args>
+void emit(Module module,
+          Level level,
+          const char* code,
+          fmt::format_string<Args...> format,
+          Args&&... args) {
+    if (enabled(module, level)) {
+        write(module, level, code, fmt::format(format, std::forward<Args>(args)...));
+    }
+}
+
+/// A line kept for management's GET-LOG.
+struct Line {
+    Module module = Module::kRouter;
+    Level level = Level::kInfo;
+    double time = 0;  ///< seconds since 1970
+    std::string text;
+};
+
+/// The latest lines, oldest first; at most kLinesKept are kept.
+std::vector<Line> latest(std::size_t limit);
+inline constexpr std::size_t kLinesKept = 1000;
+
+/// Everything written is on its way to the kernel.
+void flush();
+
+}  // namespace amqmesh::router::log
