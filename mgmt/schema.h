@@ -33,7 +33,7 @@ enum class AttributeType : std::uint8_t {
 enum class Support : std::uint8_t {
     kSupported,
     kIgnored,     ///< accepted; has no effect, and that harms nobody: a warning
-    kUnsupported  ///< refused, with advice
+    kUnsupported  ///< refused, with advice; an attribute given with its default value passes
 };
 
 /// Who sets the attribute, and when.
@@ -51,12 +51,14 @@ struct Attribute {
     std::string_view default_text = {};  ///< as one would write it in a file; empty: none (null)
     std::string_view unit = {};          ///< "s", "ms", "bytes", …
     std::string_view choices = {};       ///< kEnum: names, separated by spaces
+    std::string_view refused = {};       ///< kEnum: names the reference knows and we do not offer
     std::string_view aliases = {};       ///< deprecated names, separated by spaces
     bool required = false;
     std::int64_t min = 0;  ///< kInteger, inclusive
     std::int64_t max = INT64_MAX;
     Support support = Support::kSupported;
-    std::string_view advice = {};  ///< for kIgnored and kUnsupported: what to know or do
+    std::string_view advice = {};  ///< what to know or do about kIgnored, kUnsupported, `refused`
+    bool hidden = false;           ///< a secret: written, never shown
 };
 
 namespace operation {
@@ -69,8 +71,8 @@ inline constexpr std::uint8_t kDelete = 8;
 enum class Base : std::uint8_t { kConfiguration, kOperational, kManagement };
 
 struct EntityType {
-    std::string_view name;         ///< without kTypePrefix
-    std::string_view config_name;  ///< in configuration files; empty: not there
+    std::string_view name;              ///< without kTypePrefix
+    std::string_view config_name = {};  ///< in configuration files; empty: not there
     std::string_view description;
     Base base = Base::kOperational;
     bool singleton = false;
