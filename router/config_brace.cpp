@@ -69,7 +69,9 @@ class BraceReader {
     }
 
     void problem(std::string message, std::string hint) {
-        result_.problems.push_back({number_, false, std::move(message), std::move(hint)});
+        if (result_.problems.size() < kConfigProblemsMax) {
+            result_.problems.push_back({number_, false, std::move(message), std::move(hint)});
+        }
     }
 
     void read_outside(std::string_view line) {

@@ -149,18 +149,14 @@ mgmt::Value to_value(const Node& node) {  // NOLINT(misc-no-recursion): kConfigD
     return {};
 }
 
-void add_entity(const Node& type, const Node& body, RawConfig& result) {
-    RawEntity entity{type.text, type.line, {}};
+void add_entity(const Node& type, const Node& body, unsigned line, RawConfig& result) {
+    RawEntity entity{type.text, line, {}};
     if (body.kind != Node::Kind::kMap && body.kind != Node::Kind::kNull) {
         result.problems.push_back({body.line,
                                    false,
                                    type.text + ": its attributes have to be a map",
                                    "write \"name: value\" pairs"});
         return;
-    }
-    // A list of entities shares its key's line; the body's own line is more useful then.
-    if (body.kind == Node::Kind::kMap && !body.items.empty()) {
-        entity.line = body.line > type.line + 1 ? body.line : type.line;
     }
     for (std::size_t i = 0; i + 1 < body.items.size(); i += 2) {
         const Node& key = body.items[i];
@@ -182,10 +178,10 @@ void read_native(const Node& root, RawConfig& result) {
             result.problems.push_back({type.line, false, "an entity type has to be a word", ""});
         } else if (body.kind == Node::Kind::kList) {
             for (const Node& item : body.items) {
-                add_entity(type, item, result);
+                add_entity(type, item, item.line, result);
             }
         } else {
-            add_entity(type, body, result);
+            add_entity(type, body, type.line, result);
         }
     }
 }
@@ -201,7 +197,7 @@ void read_json_list(const Node& root, RawConfig& result) {
                                        "a list file holds [\"type\", {\"attribute\": value}]"});
             continue;
         }
-        add_entity(item.items[0], item.items[1], result);
+        add_entity(item.items[0], item.items[1], item.line, result);
     }
 }
 

@@ -3,14 +3,10 @@
 #include "router/config_reader.h"
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
-#include <optional>
 #include <random>
-#include <span>
 #include <system_error>
 #include <utility>
 
@@ -19,7 +15,6 @@ namespace amqmesh::router {
 namespace {
 
 constexpr unsigned kWorkersDefaultMax = 8;
-constexpr std::size_t kIdBytesMax = 64;
 
 routing::Treatment to_treatment(std::string_view word) {
     using routing::Treatment;
@@ -116,15 +111,6 @@ class Loader {
                     near.empty() ? "" : "did you mean " + near + '?');
             return;
         }
-        if (type->support != mgmt::Support::kSupported) {
-            const bool warning = type->support == mgmt::Support::kIgnored;
-            result_.problems.push_back(
-                {entity.line,
-                 warning,
-                 std::string{type->config_name} + (warning ? ": ignored" : ": not supported"),
-                 std::string{type->advice}});
-            return;
-        }
         std::vector<mgmt::RawAttribute> raw;
         for (const RawConfigAttribute& attribute : entity.attributes) {
             raw.push_back({attribute.name, attribute.value});
@@ -132,11 +118,14 @@ class Loader {
         mgmt::Validated validated = mgmt::validate(*type, raw, mgmt::Purpose::kFile);
         for (mgmt::Problem& found : validated.problems) {
             const bool whole = found.index >= entity.attributes.size();
-            result_.problems.push_back(
-                {whole ? entity.line : entity.attributes[found.index].line,
-                 found.warning,
-                 std::string{type->config_name} + ": " + std::move(found.message),
-                 std::move(found.hint)});
+            // Messages that speak about the whole entity begin with its type.
+            std::string message = found.message.starts_with(std::string{type->config_name} + ' ')
+                                      ? std::move(found.message)
+                                      : std::string{type->config_name} + ": " + found.message;
+            result_.problems.push_back({whole ? entity.line : entity.attributes[found.index].line,
+                                        found.warning,
+                                        std::move(message),
+                                        std::move(found.hint)});
         }
         if (validated.ok()) {
             take(entity, *type, std::move(validated.row));
@@ -168,7 +157,6 @@ class Loader {
             problem(entity.line, "router: there can be only one", "");
             return;
         }
-        router_line_ = entity.line;
         node.id = row.text("id");
         node.mode =
             row.text("mode") == "interior" ? RouterMode::kInterior : RouterMode::kStandalone;
@@ -204,12 +192,6 @@ class Loader {
                 setting.output = row.text("outputFile");
             }
         }
-        std::uint8_t mask = 0;
-        if (setting.enable != "default" && !log::parse_levels(setting.enable, mask)) {
-            problem(entity.line,
-                    "log: enable: \"" + setting.enable + "\" names no level",
-                    "for example info+ or warning,error or none");
-        }
         result_.configuration.logs.push_back(std::move(setting));
         result_.configuration.log_rows.push_back(std::move(row));
     }
@@ -243,15 +225,6 @@ class Loader {
         if (node.id.empty()) {
             node.id = random_id(node.mode);
         }
-        const bool legible = std::all_of(node.id.begin(), node.id.end(), [](char c) {
-            const auto byte = static_cast<unsigned char>(c);
-            return byte > ' ' && byte != 0x7f && c != '/';
-        });
-        if (!legible || node.id.size() > kIdBytesMax) {
-            problem(router_line_,
-                    "router: id: at most 64 characters, without blanks, slashes and control "
-                    "characters");
-        }
         if (node.mode == RouterMode::kStandalone) {
             for (const auto& [line, kind] : inter_router_lines_) {
                 problem(
@@ -264,7 +237,6 @@ class Loader {
 
     const unsigned cores_;
     LoadedConfiguration result_;
-    unsigned router_line_ = 0;
     std::map<std::pair<std::string, std::string>, unsigned> names_;
     std::map<std::string, unsigned> patterns_;
     std::vector<std::pair<unsigned, std::string>> inter_router_lines_;

@@ -1,0 +1,268 @@
+#include "router/amqp_socket.h"
+
+#include "router/clock.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <span>
+#include <system_error>
+#include <utility>
+
+namespace amqmesh::router {
+
+namespace {
+
+// One connection may not keep the others waiting: so many reads or writes a turn.
+constexpr int kReadsPerTurn = 4;
+constexpr int kWritesPerTurn = 8;
+constexpr std::size_t kSlicesMax = 64;
+// A connection that is busy gets its timers looked at this often.
+constexpr routing::Time kTickInterval = 100 * routing::kMillisecond;
+constexpr routing::Time kLinger = 500 * routing::kMillisecond;
+constexpr std::size_t kLingerBytesMax = 4U << 20U;
+
+bool is_would_block(int error) {
+    return error == EAGAIN;  // EWOULDBLOCK is the same number on Linux
+}
+
+}  // namespace
+
+AmqpSocket::AmqpSocket(boost::asio::io_context& io,
+                       UniqueFd fd,
+                       link::ConnectionId id,
+                       std::uint64_t key,
+                       SocketHost& host)
+    : socket_(io, fd.release()), id_(id), key_(key), host_(host) {}
+
+void AmqpSocket::start() {
+    tick();
+    host_.touched(*this);
+    wait_readable();
+}
+
+void AmqpSocket::wait_readable() {
+    if (reading_ || peer_ended_ || state_ == State::kClosed) {
+        return;
+    }
+    reading_ = true;
+    socket_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                       [self = shared_from_this()](const boost::system::error_code& error) {
+                           self->reading_ = false;
+                           if (!error) {
+                               self->on_readable();
+                           }
+                       });
+}
+
+void AmqpSocket::on_readable() {
+    if (state_ == State::kOpen) {
+        read_burst();
+    } else if (state_ == State::kLingering) {
+        drop_input();
+    }
+    wait_readable();
+}
+
+// [data path 1] The kernel has bytes: they land in the engine's input space.
+void AmqpSocket::read_burst() {
+    link::DataPlane& plane = host_.plane();
+    for (int turn = 0; turn < kReadsPerTurn && !plane.input_ended(id_); ++turn) {
+        const std::span<std::byte> space = plane.input_space(id_);
+        const ssize_t count = ::recv(socket_.native_handle(), space.data(), space.size(), 0);
+        const int error = count < 0 ? errno : 0;
+        const routing::Time time = now();
+        if (count > 0) {
+            plane.input_done(id_, static_cast<std::size_t>(count), time);
+            if (static_cast<std::size_t>(count) < space.size()) {
+                break;
+            }
+            continue;
+        }
+        plane.input_done(id_, 0, time);
+        if (count < 0 && error == EINTR) {
+            continue;
+        }
+        if (count < 0 && is_would_block(error)) {
+            break;
+        }
+        peer_ended_ = true;
+        plane.input_closed(
+            id_, count == 0 ? "connection closed" : std::generic_category().message(error), time);
+        break;
+    }
+    if (!peer_ended_ && plane.input_ended(id_)) {
+        // Nothing is read any more, but the peer's end has to be noticed: drop what comes.
+        drop_input();
+    }
+    host_.touched(*this);
+}
+
+void AmqpSocket::drop_input() {
+    std::array<std::byte, 16384> bytes;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    for (int turn = 0; turn < kReadsPerTurn; ++turn) {
+        const ssize_t count = ::recv(socket_.native_handle(), bytes.data(), bytes.size(), 0);
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count < 0 && is_would_block(errno)) {
+            return;
+        }
+        dropped_ += count > 0 ? static_cast<std::size_t>(count) : 0;
+        if (count <= 0 || dropped_ > kLingerBytesMax) {
+            peer_ended_ = true;
+            if (state_ == State::kLingering) {
+                close();
+            } else {
+                host_.plane().input_closed(id_, "connection closed", now());
+            }
+            return;
+        }
+    }
+}
+
+// [data path 9] Once per burst: everything the engine has goes to the kernel in gathered writes.
+void AmqpSocket::start_write() {
+    if (state_ != State::kOpen) {
+        return;
+    }
+    if (writing_) {
+        maybe_finish();  // a peer that takes nothing must not outlive its time limits
+        return;
+    }
+    link::DataPlane& plane = host_.plane();
+    std::array<iovec, kSlicesMax> slices;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    for (int turn = 0; turn < kWritesPerTurn; ++turn) {
+        const std::size_t count = plane.output(id_, slices);
+        if (count == 0) {
+            break;
+        }
+        std::size_t wanted = 0;
+        for (const iovec& slice : std::span(slices).first(count)) {
+            wanted += slice.iov_len;
+        }
+        msghdr message{};
+        message.msg_iov = slices.data();
+        message.msg_iovlen = count;
+        const ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) {
+            continue;
+        }
+        const bool full =
+            sent < 0 ? is_would_block(errno) : static_cast<std::size_t>(sent) < wanted;
+        if (sent > 0) {
+            plane.output_done(id_, static_cast<std::size_t>(sent), now());
+        }
+        if (full) {
+            wait_writable();
+            break;
+        }
+        if (sent < 0) {
+            peer_ended_ = true;
+            plane.input_closed(id_, std::generic_category().message(errno), now());
+            break;
+        }
+    }
+    if (!writing_ && plane.has_output(id_) && !peer_ended_) {
+        host_.touched(*this);  // its turn is over; the others come first
+    }
+    maybe_finish();
+}
+
+void AmqpSocket::wait_writable() {
+    writing_ = true;
+    socket_.async_wait(boost::asio::posix::stream_descriptor::wait_write,
+                       [self = shared_from_this()](const boost::system::error_code& error) {
+                           self->writing_ = false;
+                           if (!error && self->state_ == State::kOpen) {
+                               self->host_.touched(*self);
+                           }
+                       });
+}
+
+void AmqpSocket::maybe_finish() {
+    if (state_ != State::kOpen) {
+        return;
+    }
+    link::DataPlane& plane = host_.plane();
+    const bool no_way_out = peer_ended_ && !plane.has_output(id_);
+    if (plane.finished(id_)) {
+        linger();
+        return;
+    }
+    const routing::Time time = now();
+    if (no_way_out || time - last_tick_ >= kTickInterval) {
+        tick();
+        return;
+    }
+    // Input and output change what the timers are about: look again soon, not each time.
+    const std::optional<routing::Time> deadline = host_.deadlines().of(key_);
+    if (!deadline || *deadline > last_tick_ + kTickInterval) {
+        host_.deadlines().set(key_, last_tick_ + kTickInterval);
+    }
+}
+
+void AmqpSocket::on_deadline() {
+    if (state_ == State::kLingering) {
+        close();
+    } else if (state_ == State::kOpen) {
+        tick();
+        host_.touched(*this);
+    }
+}
+
+void AmqpSocket::tick() {
+    last_tick_ = now();
+    host_.deadlines().set(key_, host_.plane().tick(id_, last_tick_));
+}
+
+void AmqpSocket::linger() {
+    host_.plane().forget(id_);
+    host_.detached(*this);
+    if (peer_ended_) {
+        close();
+        return;
+    }
+    state_ = State::kLingering;
+    ::shutdown(socket_.native_handle(), SHUT_WR);
+    host_.deadlines().set(key_, now() + kLinger);
+    wait_readable();
+}
+
+void AmqpSocket::close() {
+    state_ = State::kClosed;
+    host_.deadlines().set(key_, std::nullopt);
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+    host_.gone(*this);
+}
+
+void AmqpSocket::abandon() {
+    state_ = State::kClosed;
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+}
+
+void set_tcp_options(int fd, std::uint32_t detection_ms) {
+    const auto set = [fd](int level, int option, int value) {
+        ::setsockopt(fd, level, option, &value, sizeof value);
+    };
+    set(IPPROTO_TCP, TCP_NODELAY, 1);
+    set(SOL_SOCKET, SO_KEEPALIVE, 1);
+    constexpr int kNotSentLowWater = 128 * 1024;
+    set(IPPROTO_TCP, TCP_NOTSENT_LOWAT, kNotSentLowWater);
+    if (detection_ms != 0) {
+        constexpr std::uint32_t kTimeoutMsMax = 600'000;
+        set(IPPROTO_TCP,
+            TCP_USER_TIMEOUT,
+            static_cast<int>(std::min(detection_ms, kTimeoutMsMax / 2) * 2));
+    }
+}
+
+}  // namespace amqmesh::router

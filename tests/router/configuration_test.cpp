@@ -1,0 +1,161 @@
+#include "router/configuration.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace amqmesh::router {
+namespace {
+
+std::string problems(const LoadedConfiguration& loaded) {
+    std::string text;
+    for (const ConfigProblem& problem : loaded.problems) {
+        text += to_string(problem, "f") + '\n';
+    }
+    return text;
+}
+
+TEST(Configuration, is_typed_with_the_schemas_defaults) {
+    const LoadedConfiguration loaded = load_configuration(
+        "router: {id: A, mode: interior, workerThreads: 3}\n"
+        "listener:\n"
+        "  - {port: 0}\n"
+        "  - {name: mesh, host: '::1', port: amqps, role: inter-router, cost: 7,\n"
+        "     idleTimeoutSeconds: 2, max-frame-size: 4096, linkCapacity: 10,\n"
+        "     initialHandshakeTimeoutSeconds: 5, socketAddressFamily: IPv6}\n"
+        "connector: {name: up, host: b, port: 1000, role: inter-router}\n"
+        "address:\n"
+        "  - {prefix: rpc, distribution: multicast, priority: 7}\n"
+        "  - {pattern: a.*.c, distribution: closest}\n"
+        "log: {module: DEFAULT, enable: debug+}\n",
+        16);
+    ASSERT_EQ(problems(loaded), "");
+    const Configuration& node = loaded.configuration;
+    EXPECT_EQ(node.id, "A");
+    EXPECT_EQ(node.mode, RouterMode::kInterior);
+    EXPECT_EQ(node.workers, 3);
+    EXPECT_EQ(node.heartbeat_ms, 300U);
+    ASSERT_EQ(node.listeners.size(), 2U);
+    EXPECT_EQ(node.listeners[0].host, "127.0.0.1");
+    EXPECT_EQ(node.listeners[0].port, "0");
+    EXPECT_EQ(node.listeners[0].name, "127.0.0.1:0");
+    EXPECT_EQ(node.listeners[0].handshake_timeout_ms, 10000U);
+    EXPECT_EQ(node.listeners[1].name, "mesh");
+    EXPECT_EQ(node.listeners[1].role, link::ConnectionRole::kInterRouter);
+    EXPECT_EQ(node.listeners[1].cost, 7U);
+    EXPECT_EQ(node.listeners[1].idle_timeout_ms, 2000U);
+    EXPECT_EQ(node.listeners[1].max_frame_size, 4096U);
+    EXPECT_EQ(node.listeners[1].link_capacity, 10U);
+    EXPECT_EQ(node.listeners[1].handshake_timeout_ms, 5000U);
+    EXPECT_EQ(node.listeners[1].family, AddressFamily::kV6);
+    ASSERT_EQ(node.connectors.size(), 1U);
+    EXPECT_EQ(node.connectors[0].name, "up");
+    ASSERT_EQ(node.addresses.size(), 2U);
+    EXPECT_EQ(node.addresses[0].pattern, "rpc/#");
+    EXPECT_EQ(node.addresses[0].treatment, routing::Treatment::kMulticast);
+    EXPECT_EQ(node.addresses[0].priority, 7);
+    EXPECT_EQ(node.addresses[1].pattern, "a.*.c");
+    EXPECT_FALSE(node.addresses[1].priority.has_value());
+    ASSERT_EQ(node.logs.size(), 1U);
+    EXPECT_EQ(node.logs[0].enable, "debug+");
+
+    const link::ConnectionOptions options = connection_options(node, node.listeners[1], false);
+    EXPECT_EQ(options.engine.container_id, "A");
+    EXPECT_EQ(options.engine.heartbeat_ms, 300U);
+    EXPECT_EQ(options.cost, 7U);
+    EXPECT_FALSE(options.engine.initiator);
+}
+
+TEST(Configuration, a_minimal_file_gets_an_id_and_a_worker_per_core) {
+    const LoadedConfiguration loaded = load_configuration("listener: {port: 0}\n", 16);
+    ASSERT_EQ(problems(loaded), "");
+    EXPECT_EQ(loaded.configuration.workers, 8);
+    EXPECT_EQ(loaded.configuration.id.substr(0, 11), "Standalone_");
+    EXPECT_EQ(loaded.configuration.id.size(), 26U);
+}
+
+TEST(Configuration, listeners_without_name_may_share_a_port) {
+    const LoadedConfiguration loaded =
+        load_configuration("listener:\n  - {port: 0}\n  - {port: 0}\n", 1);
+    ASSERT_EQ(problems(loaded), "");
+    EXPECT_EQ(loaded.configuration.listeners[1].name, "127.0.0.1:0/2");
+}
+
+TEST(Configuration, all_mistakes_are_told_at_once) {
+    const LoadedConfiguration loaded = load_configuration(
+        "router:\n"
+        "  id: A\n"
+        "  wrokerThreads: 2\n"
+        "lisener: {port: 1}\n"
+        "listener:\n"
+        "  - {name: x, port: 99999}\n"
+        "  - name: x\n"
+        "    port: 5000\n"
+        "    role: inter-router\n"
+        "address: {prefix: a, pattern: b}\n",
+        1);
+    EXPECT_FALSE(loaded.ok());
+    EXPECT_EQ(problems(loaded),
+              "f:3: router has no attribute \"wrokerThreads\" (did you mean workerThreads?)\n"
+              "f:4: unknown entity \"lisener\" (did you mean listener?)\n"
+              "f:6: listener: port: \"99999\" is no port (0 to 65535)\n"
+              "f:7: listener: role: inter-router is not allowed in standalone mode (write \"mode: "
+              "interior\" for the router)\n"
+              "f:10: address: prefix and pattern exclude each other (keep one of them)\n");
+}
+
+TEST(Configuration, names_and_ranges_are_unique_and_the_router_single) {
+    const LoadedConfiguration loaded = load_configuration(
+        "connector:\n"
+        "  - {name: x, port: 1}\n"
+        "  - {name: x, port: 2}\n"
+        "address:\n"
+        "  - {prefix: a}\n"
+        "  - {pattern: a/#}\n"
+        "router:\n"
+        "  - {id: A}\n"
+        "  - {id: B}\n",
+        1);
+    EXPECT_EQ(problems(loaded),
+              "f:3: connector: name \"x\" is taken in line 2 (give each its own name)\n"
+              "f:6: address: the same range as in line 5 (keep one of them)\n"
+              "f:9: router: there can be only one\n");
+}
+
+TEST(Configuration, harmless_leftovers_are_warnings) {
+    const LoadedConfiguration loaded =
+        load_configuration("router {\n    id: A\n    helloInterval: 2\n}\n", 1);
+    EXPECT_TRUE(loaded.ok());
+    ASSERT_FALSE(loaded.problems.empty());
+    for (const ConfigProblem& problem : loaded.problems) {
+        EXPECT_EQ(problem.line, 3U);
+        EXPECT_TRUE(problem.warning);
+    }
+}
+
+TEST(Configuration, what_we_do_not_have_is_refused_with_advice) {
+    const LoadedConfiguration loaded = load_configuration("sslProfile:\n  name: x\n", 1);
+    EXPECT_FALSE(loaded.ok());
+    EXPECT_NE(problems(loaded).find("f:1: sslProfile is not supported (TLS"), std::string::npos)
+        << problems(loaded);
+}
+
+TEST(Configuration, a_missing_file_is_told) {
+    const LoadedConfiguration missing = load_configuration_file("no/such/file", 1);
+    EXPECT_EQ(problems(missing), "f: cannot be read: No such file or directory\n");
+    EXPECT_FALSE(missing.ok());
+}
+
+TEST(Log, levels_are_read_as_the_reference_writes_them) {
+    std::uint8_t mask = 0;
+    EXPECT_TRUE(log::parse_levels("info+", mask));
+    EXPECT_EQ(mask, 0b1111100);
+    EXPECT_TRUE(log::parse_levels("warning,error", mask));
+    EXPECT_EQ(mask, 0b0110000);
+    EXPECT_TRUE(log::parse_levels("none", mask));
+    EXPECT_EQ(mask, 0);
+    EXPECT_FALSE(log::parse_levels("loud+", mask));
+}
+
+}  // namespace
+}  // namespace amqmesh::router
