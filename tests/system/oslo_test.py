@@ -1,0 +1,191 @@
+#!/usr/bin/python3
+"""OpenStack's messaging library with its amqp:// driver: clients and servers at different nodes."""
+
+import logging
+import threading
+import unittest
+import uuid
+
+import oslo_messaging
+from oslo_config import cfg
+
+from mesh import MeshTest
+
+ADDRESSES = [
+    {"prefix": f"openstack.org/om/{kind}/{how}", "distribution": distribution}
+    for kind in ("rpc", "notify")
+    for how, distribution in (("multicast", "multicast"), ("unicast", "closest"), ("anycast", "balanced"))]
+
+
+class Recorder:
+    """Counts with a condition to wait on; servers run in threads of the library."""
+
+    def __init__(self):
+        self.changed = threading.Condition()
+        self.items = []
+
+    def add(self, item):
+        with self.changed:
+            self.items.append(item)
+            self.changed.notify_all()
+
+    def wait_for(self, count, deadline_s=30):
+        with self.changed:
+            if not self.changed.wait_for(lambda: len(self.items) >= count, deadline_s):
+                raise AssertionError(f"{len(self.items)} of {count} came")
+            return list(self.items)
+
+
+class Endpoint:
+    target = oslo_messaging.Target(version="1.0")
+
+    def __init__(self, name, recorder):
+        self.name = name
+        self.recorder = recorder
+
+    def echo(self, context, value):
+        return {"server": self.name, "value": value, "who": context.get("who")}
+
+    def note(self, context, value):
+        self.recorder.add((self.name, value))
+
+    def fail(self, context):
+        raise ValueError("no such instance")
+
+
+class Listener:
+    def __init__(self, recorder):
+        self.recorder = recorder
+
+    def info(self, context, publisher, event, payload, metadata):
+        self.recorder.add((event, payload))
+
+
+class Oslo(MeshTest):
+    @classmethod
+    def topology(cls, mesh):
+        mesh.line("ABC", sections={"address": ADDRESSES})
+
+    def setUp(self):
+        logging.disable(logging.CRITICAL)
+        self.topic = f"compute-{uuid.uuid4().hex[:8]}"
+        self.recorder = Recorder()
+
+    def transport(self, node, notify=False):
+        port = self.shared.nodes[node].port
+        url = f"amqp://127.0.0.1:{port}"
+        conf = cfg.ConfigOpts()
+        conf([])
+        get = oslo_messaging.get_notification_transport if notify else oslo_messaging.get_rpc_transport
+        transport = get(conf, url=url)
+        self.addCleanup(transport.cleanup)
+        return transport
+
+    def server(self, node, name):
+        target = oslo_messaging.Target(topic=self.topic, server=name)
+        server = oslo_messaging.get_rpc_server(self.transport(node), target, [Endpoint(name, self.recorder)],
+                                               executor="threading")
+        server.start()
+        self.addCleanup(server.wait)
+        self.addCleanup(server.stop)
+        return server
+
+    def client(self, node, timeout=30):
+        return oslo_messaging.RPCClient(self.transport(node), oslo_messaging.Target(topic=self.topic, version="1.0"),
+                                        timeout=timeout, retry=3)
+
+    def test_call_to_a_topic(self):
+        self.server("C", "node-1")
+        client = self.client("A")
+        for number in range(50):
+            answer = client.call({"who": "me"}, "echo", value=number)
+            self.assertEqual({"server": "node-1", "value": number, "who": "me"}, answer)
+
+    def test_call_to_a_named_server(self):
+        self.server("A", "node-1")
+        self.server("C", "node-2")
+        client = self.client("B")
+        for name in ("node-1", "node-2", "node-1"):
+            self.assertEqual(name, client.prepare(server=name).call({}, "echo", value=1)["server"])
+
+    def test_exceptions_come_back(self):
+        self.server("C", "node-1")
+        with self.assertRaises(oslo_messaging.RemoteError) as caught:
+            self.client("A").call({}, "fail")
+        self.assertEqual("ValueError", caught.exception.exc_type)
+
+    def test_casts_arrive_and_none_is_lost(self):
+        self.server("C", "node-1")
+        client = self.client("A")
+        client.call({}, "echo", value=0)
+        for number in range(400):
+            client.cast({}, "note", value=number)
+        items = self.recorder.wait_for(400)
+        self.assertEqual(list(range(400)), sorted(value for _, value in items))
+
+    def test_fanout_reaches_every_server_once(self):
+        for node, name in (("A", "node-1"), ("B", "node-2"), ("C", "node-3")):
+            self.server(node, name)
+        client = self.client("A")
+        for name in ("node-1", "node-2", "node-3"):
+            client.prepare(server=name).call({}, "echo", value=0)
+        client.prepare(fanout=True).cast({}, "note", value="all")
+        items = self.recorder.wait_for(3)
+        self.assertEqual([("node-1", "all"), ("node-2", "all"), ("node-3", "all")], sorted(items))
+
+    def test_one_hundred_calls_at_once(self):
+        for node, name in (("A", "node-1"), ("C", "node-2")):
+            self.server(node, name)
+        client = self.client("B", timeout=60)
+        results = Recorder()
+
+        def call(number):
+            try:
+                results.add(client.call({}, "echo", value=number)["value"])
+            except Exception as failure:  # shown by the comparison below
+                results.add(repr(failure))
+        threads = [threading.Thread(target=call, args=(number,)) for number in range(100)]
+        for thread in threads:
+            thread.start()
+        answers = results.wait_for(100, 90)
+        self.assertEqual(list(range(100)), sorted(answers, key=lambda answer: (isinstance(answer, str), answer)))
+        for thread in threads:
+            thread.join()
+
+    def test_a_call_nobody_answers_times_out(self):
+        client = self.client("A", timeout=2)
+        with self.assertRaises(oslo_messaging.MessagingTimeout):
+            client.call({}, "echo", value=1)
+
+    def test_a_call_waits_for_a_server_that_comes_late(self):
+        client = self.client("A")
+        results = Recorder()
+        thread = threading.Thread(target=lambda: results.add(client.call({}, "echo", value=5)))
+        thread.start()
+        self.server("C", "late")
+        self.assertEqual("late", results.wait_for(1)[0]["server"])
+        thread.join()
+
+    def test_notifications(self):
+        topic = f"notify-{uuid.uuid4().hex[:8]}"
+        listener = oslo_messaging.get_notification_listener(
+            self.transport("C", True), [oslo_messaging.Target(topic=topic)], [Listener(self.recorder)],
+            executor="threading")
+        listener.start()
+        self.addCleanup(listener.wait)
+        self.addCleanup(listener.stop)
+        notifier = oslo_messaging.Notifier(self.transport("A", True), "test.publisher", driver="messaging",
+                                           topics=[topic])
+        for number in range(20):
+            notifier.info({}, "compute.start", {"number": number})
+        items = self.recorder.wait_for(20)
+        self.assertEqual([("compute.start", {"number": number}) for number in range(20)], items)
+
+    def test_a_large_call(self):
+        self.server("C", "node-1")
+        value = "x" * 1_500_000
+        self.assertEqual(value, self.client("A").call({}, "echo", value=value)["value"])
+
+
+if __name__ == "__main__":
+    unittest.main()
