@@ -3,11 +3,11 @@
 // Proton keeps the lifecycle (SASL, open, begin, attach, detach, end, close); transfer, disposition
 // and flow are parsed, tracked and emitted by our own code and never reach Proton (DESIGN 2.3).
 //
-// Threading: one owner thread, the worker's. Events are called from inside input_done(), tick() and
-// input_closed(), never from inside a command, so a handler may issue any command; what is emitted
-// waits for output(). A handler must not destroy the engine.
-// Errors: whatever a peer does wrong ends in an AMQP condition on the delivery, link, session or
-// connection; nothing is thrown. Misuse by our own code asserts.
+// Threading: one owner thread, the worker's. Events are called from inside input_done(), tick(),
+// input_closed() and (on_output_writable alone) output_done(), never from inside a command, so a
+// handler may issue any command; what is emitted waits for output(). A handler must not destroy the
+// engine. Errors: whatever a peer does wrong ends in an AMQP condition on the delivery, link,
+// session or connection; nothing is thrown. Misuse by our own code asserts.
 #pragma once
 
 #include "link/amqp_types.h"
@@ -17,10 +17,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace amqmesh::link {
@@ -120,7 +122,8 @@ class EngineEvents {
                                          bool settled) = 0;
     /// The session's outgoing window opened again after it had been empty.
     virtual void on_session_writable(SessionIndex session) = 0;
-    /// Output fell below half of output_bytes_max after writable() had been false for it.
+    /// Output fell below half of output_bytes_max after writable() had been false for it. The only
+    /// event raised from inside output_done().
     virtual void on_output_writable() = 0;
     /// The peer detached. Unsettled deliveries of the link are still known; after the handler we
     /// answer with detach, forget them, and the index is free (as after on_link_gone).
@@ -249,6 +252,9 @@ class Engine {
     };
 
     [[nodiscard]] const Counters& counters() const;
+
+    /// One line per frame, in and out, transfers and flows included; an empty function ends it.
+    void set_trace(std::function<void(std::string_view)> trace);
 
   private:
     struct Impl;

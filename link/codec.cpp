@@ -1,0 +1,568 @@
+#include "link/codec.h"
+
+#include <cassert>
+#include <cstring>
+
+namespace amqmesh::link {
+
+namespace {
+
+std::string to_string(Bytes bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+/// `value` is one whole value. What is no symbol is left out.
+void append_symbols(Bytes value, std::vector<std::string>& symbols) {
+    const auto code = std::to_integer<unsigned>(value[0]);
+    if (code == 0xa3 || code == 0xb3) {
+        symbols.push_back(to_string(value.subspan(code == 0xa3 ? 2 : 5)));
+        return;
+    }
+    if (code != 0xe0 && code != 0xf0) {
+        return;
+    }
+    const std::size_t width = code == 0xe0 ? 1 : 4;
+    std::size_t at = 1 + width;
+    if (value.size() < at + width + 1) {
+        return;
+    }
+    at += width;
+    const auto element = std::to_integer<unsigned>(value[at]);
+    const std::size_t header = element == 0xa3 ? 1 : 4;
+    for (++at; (element == 0xa3 || element == 0xb3) && value.size() - at >= header;) {
+        const std::size_t bytes =
+            header == 1 ? std::to_integer<std::size_t>(value[at]) : load_u32(&value[at]);
+        at += header;
+        if (bytes > value.size() - at) {
+            return;
+        }
+        symbols.push_back(to_string(value.subspan(at, bytes)));
+        at += bytes;
+    }
+}
+
+/// Reads the fields of a performative in order. A wrong type or an overrun makes it fail for good;
+/// an absent field (null, or past the end of the list) is no failure.
+class FieldReader {
+  public:
+    explicit FieldReader(const Body& body)
+        : at_(body.fields.data()), end_(at_ + body.fields.size()), left_(body.count) {}
+
+    [[nodiscard]] bool ok() const { return ok_; }
+
+    std::optional<std::uint32_t> read_uint() {
+        if (!take()) {
+            return std::nullopt;
+        }
+        const auto code = std::to_integer<unsigned>(*at_);
+        if (code == 0x43) {
+            ++at_;
+            return 0;
+        }
+        if (code == 0x52 && remaining() >= 2) {
+            const auto value = std::to_integer<std::uint32_t>(at_[1]);
+            at_ += 2;
+            return value;
+        }
+        if (code == 0x70 && remaining() >= 5) {
+            const std::uint32_t value = load_u32(at_ + 1);
+            at_ += 5;
+            return value;
+        }
+        return fail<std::uint32_t>();
+    }
+
+    std::optional<std::uint16_t> read_ushort() {
+        if (!take()) {
+            return std::nullopt;
+        }
+        if (std::to_integer<unsigned>(*at_) == 0x60 && remaining() >= 3) {
+            const std::uint16_t value = load_u16(at_ + 1);
+            at_ += 3;
+            return value;
+        }
+        return fail<std::uint16_t>();
+    }
+
+    std::optional<std::uint8_t> read_ubyte() {
+        if (!take()) {
+            return std::nullopt;
+        }
+        if (std::to_integer<unsigned>(*at_) == 0x50 && remaining() >= 2) {
+            const auto value = std::to_integer<std::uint8_t>(at_[1]);
+            at_ += 2;
+            return value;
+        }
+        return fail<std::uint8_t>();
+    }
+
+    std::optional<bool> read_bool() {
+        if (!take()) {
+            return std::nullopt;
+        }
+        const auto code = std::to_integer<unsigned>(*at_);
+        if (code == 0x41 || code == 0x42) {
+            ++at_;
+            return code == 0x41;
+        }
+        if (code == 0x56 && remaining() >= 2) {
+            const bool value = at_[1] != std::byte{0};
+            at_ += 2;
+            return value;
+        }
+        return fail<bool>();
+    }
+
+    std::optional<Bytes> read_binary() { return read_variable(0xa0); }
+
+    std::optional<std::string_view> read_string() {
+        const std::optional<Bytes> bytes = read_variable(0xa1);
+        if (!bytes) {
+            return std::nullopt;
+        }
+        return std::string_view(reinterpret_cast<const char*>(bytes->data()), bytes->size());
+    }
+
+    std::optional<ReceiverSettleMode> read_receiver_settle_mode() {
+        const std::optional<std::uint8_t> mode = read_ubyte();
+        if (!mode) {
+            return std::nullopt;
+        }
+        if (*mode > 1) {
+            return fail<ReceiverSettleMode>();
+        }
+        return static_cast<ReceiverSettleMode>(*mode);
+    }
+
+    /// One symbol, or an array of them.
+    std::vector<std::string> read_symbols() {
+        std::vector<std::string> symbols;
+        if (!take()) {
+            return symbols;
+        }
+        const std::size_t size = value_size({at_, end_});
+        if (size == 0) {
+            ok_ = false;
+            return symbols;
+        }
+        append_symbols({at_, size}, symbols);
+        at_ += size;
+        return symbols;
+    }
+
+    DeliveryState read_state() {
+        if (!take()) {
+            return {};
+        }
+        const std::size_t size = value_size({at_, end_});
+        if (size == 0) {
+            ok_ = false;
+            return {};
+        }
+        const Bytes raw{at_, size};
+        at_ += size;
+        return decode_state(raw);
+    }
+
+    void skip(unsigned count) {
+        for (; count > 0 && take(); --count) {
+            const std::size_t size = value_size({at_, end_});
+            if (size == 0) {
+                ok_ = false;
+            }
+            at_ += size;
+        }
+    }
+
+  private:
+    [[nodiscard]] std::size_t remaining() const { return static_cast<std::size_t>(end_ - at_); }
+
+    /// A field is there and not null.
+    bool take() {
+        if (!ok_ || left_ == 0) {
+            return false;
+        }
+        --left_;
+        if (at_ == end_) {
+            ok_ = false;
+            return false;
+        }
+        if (*at_ == std::byte{0x40}) {
+            ++at_;
+            return false;
+        }
+        return true;
+    }
+
+    template <typename T>
+    std::optional<T> fail() {
+        ok_ = false;
+        return std::nullopt;
+    }
+
+    std::optional<Bytes> read_variable(unsigned small_code) {
+        if (!take()) {
+            return std::nullopt;
+        }
+        const auto code = std::to_integer<unsigned>(*at_);
+        if (code != small_code && code != small_code + 0x10) {
+            return fail<Bytes>();
+        }
+        const std::size_t size = value_size({at_, end_});
+        if (size == 0) {
+            return fail<Bytes>();
+        }
+        const std::size_t header = code == small_code ? 2 : 5;
+        const Bytes bytes{at_ + header, size - header};
+        at_ += size;
+        return bytes;
+    }
+
+    const std::byte* at_;
+    const std::byte* end_;
+    std::uint32_t left_;
+    bool ok_ = true;
+};
+
+/// Writes fields; trailing nulls are left out of the list (AMQP 1.4).
+class FieldWriter {
+  public:
+    /// `small`: all fields together stay below 250 bytes, so that sizes take one octet.
+    FieldWriter(std::byte* frame, std::uint16_t channel, Performative performative, bool small)
+        : frame_(frame), at_(frame + (small ? kSmallListStart : kListStart)), small_(small) {
+        frame[4] = std::byte{2};  // doff, in words
+        frame[5] = std::byte{kFrameTypeAmqp};
+        store_u16(frame + 6, channel);
+        frame[8] = std::byte{0};
+        frame[9] = std::byte{0x53};
+        frame[10] = static_cast<std::byte>(performative);
+        frame[11] = small ? std::byte{0xc0} : std::byte{0xd0};
+    }
+
+    void null() { ++nulls_; }
+
+    void write(std::uint32_t value) {
+        begin();
+        if (value == 0) {
+            put(0x43);
+        } else if (value < 256) {
+            put(0x52);
+            put(value);
+        } else {
+            put(0x70);
+            store_u32(at_, value);
+            at_ += 4;
+        }
+    }
+
+    void write(std::optional<std::uint32_t> value) { value ? write(*value) : null(); }
+
+    void write(bool value) {
+        begin();
+        put(value ? 0x41 : 0x42);
+    }
+
+    /// For fields that default to false.
+    void write_if(bool value) { value ? write(true) : null(); }
+
+    void write(std::optional<ReceiverSettleMode> mode) {
+        if (!mode) {
+            null();
+            return;
+        }
+        begin();
+        put(0x50);
+        put(static_cast<unsigned>(*mode));
+    }
+
+    void write_tag(std::optional<Bytes> tag) {
+        if (!tag) {
+            null();
+            return;
+        }
+        assert(tag->size() < 256);
+        begin();
+        put(0xa0);
+        put(static_cast<unsigned>(tag->size()));
+        put(*tag);
+    }
+
+    void write(const DeliveryState& state) {
+        if (state.outcome == Outcome::kNone && state.raw.empty()) {
+            null();
+            return;
+        }
+        begin();
+        if (!state.raw.empty()) {
+            put(state.raw);
+            return;
+        }
+        static constexpr std::byte kCode[] = {std::byte{0},
+                                              std::byte{0x23},
+                                              std::byte{0x24},
+                                              std::byte{0x25},
+                                              std::byte{0x26},
+                                              std::byte{0x27}};
+        assert(state.outcome <= Outcome::kModified && "kOther needs raw bytes");
+        put(0x00);
+        put(0x53);
+        *at_++ = kCode[static_cast<std::size_t>(state.outcome)];
+        if (state.outcome == Outcome::kReceived) {  // both fields are mandatory (AMQP 3.4.1)
+            put(0xc0);
+            put(3);
+            put(2);
+            put(0x43);
+            put(0x44);
+        } else {
+            put(0x45);
+        }
+    }
+
+    std::size_t finish(std::size_t payload_bytes) {
+        const auto frame_bytes = static_cast<std::size_t>(at_ - frame_);
+        if (small_) {
+            assert(frame_bytes - 13 < 256);
+            frame_[12] = static_cast<std::byte>(frame_bytes - 13);
+            frame_[13] = static_cast<std::byte>(count_);
+        } else {
+            store_u32(frame_ + 12, static_cast<std::uint32_t>(frame_bytes - 16));
+            store_u32(frame_ + 16, count_);
+        }
+        store_u32(frame_, static_cast<std::uint32_t>(frame_bytes + payload_bytes));
+        return frame_bytes;
+    }
+
+  private:
+    static constexpr std::size_t kSmallListStart = 14;
+    static constexpr std::size_t kListStart = 20;
+
+    void begin() {
+        for (; nulls_ > 0; --nulls_, ++count_) {
+            put(0x40);
+        }
+        ++count_;
+    }
+
+    void put(unsigned octet) { *at_++ = static_cast<std::byte>(octet); }
+
+    void put(Bytes bytes) {
+        if (!bytes.empty()) {
+            std::memcpy(at_, bytes.data(), bytes.size());
+            at_ += bytes.size();
+        }
+    }
+
+    std::byte* frame_;
+    std::byte* at_;
+    std::uint32_t count_ = 0;
+    unsigned nulls_ = 0;
+    bool small_;
+};
+
+/// With a state of this size the other fields still fit a small list.
+constexpr std::size_t kSmallStateBytes = 128;
+
+}  // namespace
+
+DeliveryState decode_state(Bytes raw) {
+    DeliveryState state{.outcome = Outcome::kOther, .raw = raw};
+    std::uint64_t code = 0;
+    if (raw.size() >= 4 && raw[0] == std::byte{0} && raw[1] == std::byte{0x53}) {
+        code = std::to_integer<std::uint64_t>(raw[2]);
+    } else if (raw.size() >= 11 && raw[0] == std::byte{0} && raw[1] == std::byte{0x80}) {
+        code = (static_cast<std::uint64_t>(load_u32(&raw[2])) << 32U) | load_u32(&raw[6]);
+    }
+    switch (code) {
+        case 0x23:
+            state.outcome = Outcome::kReceived;
+            break;
+        case 0x24:
+            state.outcome = Outcome::kAccepted;
+            break;
+        case 0x25:
+            state.outcome = Outcome::kRejected;
+            break;
+        case 0x26:
+            state.outcome = Outcome::kReleased;
+            break;
+        case 0x27:
+            state.outcome = Outcome::kModified;
+            break;
+        default:
+            break;
+    }
+    return state;
+}
+
+std::size_t state_size(const DeliveryState& state) {
+    return state.raw.empty() ? 8 : state.raw.size();
+}
+
+std::optional<TransferFrame> decode_transfer(const Body& body) {
+    FieldReader reader(body);
+    TransferFrame frame;
+    const auto handle = reader.read_uint();
+    frame.handle = handle.value_or(0);
+    frame.delivery_id = reader.read_uint();
+    frame.tag = reader.read_binary();
+    frame.message_format = reader.read_uint();
+    frame.settled = reader.read_bool().value_or(false);
+    frame.more = reader.read_bool().value_or(false);
+    frame.receiver_settle_mode = reader.read_receiver_settle_mode();
+    frame.state = reader.read_state();
+    frame.resume = reader.read_bool().value_or(false);
+    frame.aborted = reader.read_bool().value_or(false);
+    if (!reader.ok() || !handle || (frame.tag && frame.tag->size() > kTagBytesMax)) {
+        return std::nullopt;
+    }
+    return frame;
+}
+
+std::optional<FlowFrame> decode_flow(const Body& body) {
+    FieldReader reader(body);
+    FlowFrame frame;
+    frame.next_incoming_id = reader.read_uint();
+    const auto incoming_window = reader.read_uint();
+    const auto next_outgoing_id = reader.read_uint();
+    const auto outgoing_window = reader.read_uint();
+    frame.handle = reader.read_uint();
+    frame.delivery_count = reader.read_uint();
+    frame.link_credit = reader.read_uint();
+    frame.available = reader.read_uint();
+    frame.drain = reader.read_bool().value_or(false);
+    frame.echo = reader.read_bool().value_or(false);
+    if (!reader.ok() || !incoming_window || !next_outgoing_id || !outgoing_window) {
+        return std::nullopt;
+    }
+    frame.incoming_window = *incoming_window;
+    frame.next_outgoing_id = *next_outgoing_id;
+    frame.outgoing_window = *outgoing_window;
+    return frame;
+}
+
+std::optional<DispositionFrame> decode_disposition(const Body& body) {
+    FieldReader reader(body);
+    DispositionFrame frame;
+    const auto role = reader.read_bool();
+    const auto first = reader.read_uint();
+    const auto last = reader.read_uint();
+    frame.settled = reader.read_bool().value_or(false);
+    frame.state = reader.read_state();
+    if (!reader.ok() || !role || !first) {
+        return std::nullopt;
+    }
+    frame.role = *role ? Role::kReceiver : Role::kSender;
+    frame.first = *first;
+    frame.last = last.value_or(*first);
+    return frame;
+}
+
+std::optional<BeginFrame> decode_begin(const Body& body) {
+    FieldReader reader(body);
+    BeginFrame frame;
+    frame.remote_channel = reader.read_ushort();
+    const auto next_outgoing_id = reader.read_uint();
+    const auto incoming_window = reader.read_uint();
+    const auto outgoing_window = reader.read_uint();
+    frame.handle_max = reader.read_uint().value_or(0xffffffffU);
+    if (!reader.ok() || !next_outgoing_id || !incoming_window || !outgoing_window) {
+        return std::nullopt;
+    }
+    frame.next_outgoing_id = *next_outgoing_id;
+    frame.incoming_window = *incoming_window;
+    frame.outgoing_window = *outgoing_window;
+    return frame;
+}
+
+std::optional<AttachFrame> decode_attach(const Body& body) {
+    FieldReader reader(body);
+    AttachFrame frame;
+    const auto name = reader.read_string();
+    const auto handle = reader.read_uint();
+    const auto role = reader.read_bool();
+    const auto sender_settle_mode = reader.read_ubyte();
+    reader.read_receiver_settle_mode();
+    reader.skip(4);  // source, target, unsettled, incomplete-unsettled
+    frame.initial_delivery_count = reader.read_uint();
+    reader.skip(1);  // max-message-size
+    frame.offered_capabilities = reader.read_symbols();
+    frame.desired_capabilities = reader.read_symbols();
+    if (!reader.ok() || !name || !handle || !role || sender_settle_mode.value_or(0) > 2) {
+        return std::nullopt;
+    }
+    frame.name = *name;
+    frame.handle = *handle;
+    frame.role = *role ? Role::kReceiver : Role::kSender;
+    return frame;
+}
+
+std::optional<DetachFrame> decode_detach(const Body& body) {
+    FieldReader reader(body);
+    DetachFrame frame;
+    const auto handle = reader.read_uint();
+    frame.closed = reader.read_bool().value_or(false);
+    if (!reader.ok() || !handle) {
+        return std::nullopt;
+    }
+    frame.handle = *handle;
+    return frame;
+}
+
+std::size_t encode(std::byte* out,
+                   std::uint16_t channel,
+                   const TransferFrame& transfer,
+                   std::size_t payload_bytes) {
+    FieldWriter writer(
+        out, channel, Performative::kTransfer, transfer.state.raw.size() <= kSmallStateBytes);
+    writer.write(transfer.handle);
+    writer.write(transfer.delivery_id);
+    writer.write_tag(transfer.tag);
+    writer.write(transfer.message_format);
+    writer.write_if(transfer.settled);
+    writer.write_if(transfer.more);
+    writer.write(transfer.receiver_settle_mode);
+    writer.write(transfer.state);
+    writer.write_if(transfer.resume);
+    writer.write_if(transfer.aborted);
+    return writer.finish(payload_bytes);
+}
+
+std::size_t encode(std::byte* out, std::uint16_t channel, const FlowFrame& flow) {
+    FieldWriter writer(out, channel, Performative::kFlow, true);
+    writer.write(flow.next_incoming_id);
+    writer.write(flow.incoming_window);
+    writer.write(flow.next_outgoing_id);
+    writer.write(flow.outgoing_window);
+    writer.write(flow.handle);
+    writer.write(flow.delivery_count);
+    writer.write(flow.link_credit);
+    writer.write(flow.available);
+    writer.write_if(flow.drain);
+    writer.write_if(flow.echo);
+    return writer.finish(0);
+}
+
+std::size_t encode(std::byte* out, std::uint16_t channel, const DispositionFrame& disposition) {
+    FieldWriter writer(
+        out, channel, Performative::kDisposition, disposition.state.raw.size() <= kSmallStateBytes);
+    writer.write(disposition.role == Role::kReceiver);
+    writer.write(disposition.first);
+    if (disposition.last != disposition.first) {
+        writer.write(disposition.last);
+    } else {
+        writer.null();
+    }
+    writer.write_if(disposition.settled);
+    writer.write(disposition.state);
+    return writer.finish(0);
+}
+
+std::size_t encode_empty(std::byte* out) {
+    store_u32(out, kFrameHeaderBytes);
+    out[4] = std::byte{2};
+    out[5] = std::byte{kFrameTypeAmqp};
+    store_u16(out + 6, 0);
+    return kFrameHeaderBytes;
+}
+
+}  // namespace amqmesh::link

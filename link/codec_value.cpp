@@ -1,0 +1,234 @@
+// Walking encoded AMQP values by their constructors (AMQP 1.2) without building them.
+#include "link/codec.h"
+
+#include <array>
+
+namespace amqmesh::link {
+
+namespace {
+
+/// Width class of a primitive constructor: its high nibble (AMQP 1.2.1, figure 1.2).
+struct Extent {
+    bool valid = false;
+    std::size_t header = 0;  ///< constructor and size octets
+    std::size_t bytes = 0;   ///< whole value
+};
+
+bool known_primitive(unsigned code) {
+    // One bit per constructor of table 1-1; anything else is reserved.
+    switch (code) {
+        case 0x40:
+        case 0x41:
+        case 0x42:
+        case 0x43:
+        case 0x44:
+        case 0x45:
+        case 0x50:
+        case 0x51:
+        case 0x52:
+        case 0x53:
+        case 0x54:
+        case 0x55:
+        case 0x56:
+        case 0x60:
+        case 0x61:
+        case 0x70:
+        case 0x71:
+        case 0x72:
+        case 0x73:
+        case 0x74:
+        case 0x80:
+        case 0x81:
+        case 0x82:
+        case 0x83:
+        case 0x84:
+        case 0x94:
+        case 0x98:
+        case 0xa0:
+        case 0xa1:
+        case 0xa3:
+        case 0xb0:
+        case 0xb1:
+        case 0xb3:
+        case 0xc0:
+        case 0xc1:
+        case 0xd0:
+        case 0xd1:
+        case 0xe0:
+        case 0xf0:
+            return true;
+        default:
+            return false;
+    }
+}
+
+Extent extent(Bytes bytes) {
+    if (bytes.empty()) {
+        return {};
+    }
+    const auto code = std::to_integer<unsigned>(bytes[0]);
+    if (!known_primitive(code)) {
+        return {};
+    }
+    static constexpr std::array<std::size_t, 6> kFixed{0, 1, 2, 4, 8, 16};
+    const unsigned width = code >> 4U;
+    Extent found{.valid = true, .header = 1, .bytes = 1};
+    if (width <= 0x9) {
+        found.bytes = 1 + kFixed[width - 4];
+    } else if (width % 2 == 0) {  // a, c, e: one octet of size
+        if (bytes.size() < 2) {
+            return {};
+        }
+        found.header = 2;
+        found.bytes = 2 + std::to_integer<std::size_t>(bytes[1]);
+    } else {  // b, d, f: four octets of size
+        if (bytes.size() < 5) {
+            return {};
+        }
+        found.header = 5;
+        found.bytes = 5 + static_cast<std::size_t>(load_u32(&bytes[1]));
+    }
+    found.valid = found.bytes <= bytes.size();
+    return found;
+}
+
+/// A list, map or array that is being walked.
+struct Level {
+    std::size_t end = 0;
+    std::uint64_t left = 0;  ///< values still to come
+};
+
+bool is_compound(unsigned code) {
+    const unsigned width = code >> 4U;
+    return width == 0xc || width == 0xd;
+}
+
+bool is_array(unsigned code) {
+    return (code >> 4U) >= 0xe;
+}
+
+}  // namespace
+
+std::size_t value_size(Bytes bytes) {
+    // Descriptors are values themselves; `wanted` counts what is still to skip.
+    std::size_t at = 0;
+    for (unsigned wanted = 1, steps = 0; wanted > 0; ++steps) {
+        if (at >= bytes.size() || steps > 16) {
+            return 0;
+        }
+        if (bytes[at] == std::byte{0}) {
+            ++at;
+            ++wanted;  // descriptor and value instead of one value
+            continue;
+        }
+        const Extent found = extent(bytes.subspan(at));
+        if (!found.valid) {
+            return 0;
+        }
+        at += found.bytes;
+        --wanted;
+    }
+    return at;
+}
+
+bool well_formed(Bytes bytes, std::uint64_t count, std::size_t depth_max) {
+    static constexpr std::size_t kLevels = 64;
+    std::array<Level, kLevels> levels{};
+    if (depth_max >= kLevels) {
+        depth_max = kLevels - 1;
+    }
+    std::size_t depth = 0;
+    levels[0] = {.end = bytes.size(), .left = count};
+    std::size_t at = 0;
+    unsigned described = 0;  // descriptors in a row
+    while (true) {
+        while (levels[depth].left == 0) {
+            if (at != levels[depth].end) {
+                return false;
+            }
+            if (depth == 0) {
+                return true;
+            }
+            --depth;
+        }
+        if (at == levels[depth].end) {
+            return false;
+        }
+        const auto code = std::to_integer<unsigned>(bytes[at]);
+        if (code == 0) {
+            // The descriptor comes in addition to the value it describes.
+            ++levels[depth].left;
+            if (++described > depth_max) {
+                return false;
+            }
+            ++at;
+            continue;
+        }
+        const Extent found = extent(bytes.subspan(at, levels[depth].end - at));
+        if (!found.valid) {
+            return false;
+        }
+        --levels[depth].left;
+        described = 0;
+        if (!is_compound(code)) {
+            if (is_array(code) && found.bytes < found.header + found.header) {
+                return false;  // no room for count and element constructor
+            }
+            at += found.bytes;
+            continue;
+        }
+        const std::size_t count_bytes = found.header - 1;
+        if (found.bytes < found.header + count_bytes || depth + 1 > depth_max) {
+            return false;
+        }
+        const std::byte* count_at = &bytes[at + found.header];
+        const std::uint64_t inside =
+            count_bytes == 1 ? std::to_integer<std::uint64_t>(*count_at) : load_u32(count_at);
+        if ((code & 0xfU) == 1 && inside % 2 != 0) {
+            return false;  // a map holds pairs
+        }
+        ++depth;
+        levels[depth] = {.end = at + found.bytes, .left = inside};
+        at += found.header + count_bytes;
+    }
+}
+
+std::optional<Body> parse_body(Bytes body) {
+    if (body.size() < 4 || body[0] != std::byte{0}) {
+        return std::nullopt;
+    }
+    Body parsed;
+    std::size_t at = 0;
+    if (body[1] == std::byte{0x53}) {
+        parsed.descriptor = std::to_integer<std::uint64_t>(body[2]);
+        at = 3;
+    } else if (body[1] == std::byte{0x80} && body.size() >= 11) {
+        parsed.descriptor =
+            (static_cast<std::uint64_t>(load_u32(&body[2])) << 32U) | load_u32(&body[6]);
+        at = 10;
+    } else {
+        return std::nullopt;
+    }
+    const auto code = std::to_integer<unsigned>(body[at]);
+    if (code == 0x45) {
+        parsed.payload = body.subspan(at + 1);
+        return parsed;
+    }
+    if (code != 0xc0 && code != 0xd0) {
+        return std::nullopt;
+    }
+    const Extent found = extent(body.subspan(at));
+    const std::size_t count_bytes = found.header - 1;
+    if (!found.valid || found.bytes < found.header + count_bytes) {
+        return std::nullopt;
+    }
+    const std::byte* count_at = &body[at + found.header];
+    parsed.count =
+        count_bytes == 1 ? std::to_integer<std::uint32_t>(*count_at) : load_u32(count_at);
+    parsed.fields =
+        body.subspan(at + found.header + count_bytes, found.bytes - found.header - count_bytes);
+    parsed.payload = body.subspan(at + found.bytes);
+    return parsed;
+}
+
+}  // namespace amqmesh::link

@@ -1,0 +1,70 @@
+// Unsettled deliveries of one direction of a session, found by delivery-id.
+//
+// Ids are handed out in sequence, so nearly all live ids lie close together: a power-of-two ring
+// indexed by the id's low bits finds them in one step. A delivery that stays unsettled while the
+// ids run on would make the ring grow without end; when its slot is wanted by a newer id and the
+// ring is sparsely used, it moves to an ordered fallback instead. So memory is bounded by the count
+// of live deliveries, and that by credit (the engine's business).
+//
+// Cost: O(1) insert, find, erase; a range visits known deliveries within the ring's live span only,
+// however large the range.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+namespace amqmesh::link {
+
+/// What the engine remembers of a delivery.
+struct DeliveryEntry {
+    static constexpr std::uint32_t kNoLink = 0xffffffffU;
+
+    std::uint64_t context = 0;
+    std::uint32_t link = kNoLink;
+    std::uint32_t id = 0;
+};
+
+class DeliveryMap {
+  public:
+    /// False: the id is already known. REQUIRES: entry.link != kNoLink.
+    bool insert(const DeliveryEntry& entry);
+    /// nullptr: unknown. Valid until the next insert or erase.
+    [[nodiscard]] DeliveryEntry* find(std::uint32_t id);
+    bool erase(std::uint32_t id);
+
+    [[nodiscard]] std::size_t size() const { return ring_count_ + sparse_.size(); }
+
+    [[nodiscard]] bool empty() const { return size() == 0; }
+
+    /// Appends the known ids from `first` on, up to and including `last`, wrapping past 2^32 - 1.
+    void collect(std::uint32_t first, std::uint32_t last, std::vector<std::uint32_t>& ids) const;
+    /// Forgets all deliveries of a link; how many.
+    std::size_t erase_link(std::uint32_t link);
+
+    [[nodiscard]] std::size_t ring_capacity() const { return ring_.size(); }
+
+    [[nodiscard]] std::size_t sparse_size() const { return sparse_.size(); }
+
+  private:
+    static constexpr std::size_t kRingMin = 16;
+
+    [[nodiscard]] DeliveryEntry& slot(std::uint32_t id) { return ring_[id & mask_]; }
+
+    [[nodiscard]] bool in_ring(std::uint32_t id) const;
+    bool make_room(std::uint32_t id);
+    void grow();
+    void evict_oldest();
+    void skip_unused();
+
+    std::vector<DeliveryEntry> ring_;  // free slots have kNoLink
+    std::uint32_t mask_ = 0;
+    std::size_t ring_count_ = 0;
+    // Ids in the ring lie in [low_, high_), a span of at most ring_.size(): no two share a slot.
+    std::uint32_t low_ = 0;
+    std::uint32_t high_ = 0;
+    std::map<std::uint32_t, DeliveryEntry> sparse_;
+};
+
+}  // namespace amqmesh::link

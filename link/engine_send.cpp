@@ -1,0 +1,167 @@
+// Deliveries on their way out.  [data path 7]
+#include "link/engine_impl.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+namespace amqmesh::link {
+
+bool Engine::Impl::writable(LinkIndex index) const {
+    const Link& link = links[index];
+    if (!link.live() || link.role != Role::kSender || link.local_handle == kNone ||
+        phase != Phase::kRunning) {
+        return false;
+    }
+    const Session& session = sessions[link.session];
+    if (!session.live() || session.flow.outgoing_window() == 0 ||
+        out.bytes() >= config.output_bytes_max) {
+        return false;
+    }
+    return link.out.active ||
+           (link.sender.credit() > 0 && session.outgoing.size() < kOutgoingUnsettledMax);
+}
+
+std::uint32_t Engine::Impl::start_delivery(LinkIndex index, const OutboundDelivery& delivery) {
+    Link& link = links[index];
+    assert(writable(index) && !link.out.active);
+    assert(!delivery.tag.empty() && delivery.tag.size() <= kTagBytesMax);
+    Session& session = sessions[link.session];
+    write_pending_first(session);
+    OutgoingDelivery& out_delivery = link.out;
+    out_delivery.active = true;
+    out_delivery.written = false;
+    out_delivery.settled = delivery.settled;
+    out_delivery.id = session.next_delivery_id++;
+    out_delivery.message_format = delivery.message_format;
+    out_delivery.receiver_settle_mode = delivery.receiver_settle_mode;
+    out_delivery.tag_bytes = static_cast<std::uint8_t>(delivery.tag.size());
+    std::memcpy(out_delivery.tag.data(), delivery.tag.data(), delivery.tag.size());
+    out_delivery.outcome = delivery.state.outcome;
+    out_delivery.state.assign(delivery.state.raw.begin(), delivery.state.raw.end());
+    session.unwritten = index;
+    link.sender.send_delivery();
+    if (!delivery.settled) {
+        session.outgoing.insert(
+            {.context = delivery.context, .link = index, .id = out_delivery.id});
+        session.outgoing_full =
+            session.outgoing_full || session.outgoing.size() >= kOutgoingUnsettledMax;
+    }
+    return out_delivery.id;
+}
+
+/// Receivers want first frames in the order of the delivery-ids (AMQP 2.6.12): a delivery that was
+/// started but not yet written gets its first frame, empty, before another one of the session.
+void Engine::Impl::write_pending_first(Session& session) {
+    if (session.unwritten == kNone) {
+        return;
+    }
+    Link& link = links[session.unwritten];
+    if (link.out.active && !link.out.written && session.flow.outgoing_window() > 0) {
+        emit_transfer(session, link, {}, nullptr, true);
+    }
+}
+
+Engine::Written Engine::Impl::write_delivery(LinkIndex index,
+                                             Bytes payload,
+                                             const ChunkRef* owner,
+                                             bool more) {
+    Link& link = links[index];
+    if (!link.live() || !link.out.active || phase != Phase::kRunning ||
+        link.local_handle == kNone) {
+        return {};
+    }
+    Session& session = sessions[link.session];
+    if (session.unwritten != index) {
+        write_pending_first(session);
+    }
+    OutgoingDelivery& delivery = link.out;
+    const std::size_t frame_bytes_max =
+        std::min<std::size_t>(remote.max_frame_size, kFrameBytesOutMax);
+    std::size_t taken = 0;
+    while (taken < payload.size() || (!more && taken == payload.size())) {
+        if (session.flow.outgoing_window() == 0) {
+            return {.bytes = taken, .complete = false};
+        }
+        std::size_t head = kTransferBytesMax + delivery.tag_bytes + delivery.state.size();
+        if (head + 64 > frame_bytes_max) {
+            delivery.state.clear();  // the peer's frames are too small for the state
+            delivery.outcome = Outcome::kNone;
+            head = kTransferBytesMax + delivery.tag_bytes;
+        }
+        const std::size_t piece = std::min(payload.size() - taken, frame_bytes_max - head);
+        const bool last = taken + piece == payload.size();
+        emit_transfer(session, link, payload.subspan(taken, piece), owner, !last || more);
+        taken += piece;
+        if (last && !more) {
+            delivery.active = false;
+            break;
+        }
+    }
+    note_output_full();
+    return {.bytes = taken, .complete = true};
+}
+
+void Engine::Impl::emit_transfer(
+    Session& session, Link& link, Bytes payload, const ChunkRef* owner, bool more, bool aborted) {
+    OutgoingDelivery& delivery = link.out;
+    TransferFrame frame;
+    frame.handle = link.local_handle;
+    frame.delivery_id = delivery.id;
+    frame.more = more;
+    frame.aborted = aborted;
+    frame.settled = delivery.settled;
+    if (!delivery.written) {
+        frame.tag = Bytes(delivery.tag).first(delivery.tag_bytes);
+        frame.message_format = delivery.message_format;
+        frame.receiver_settle_mode = delivery.receiver_settle_mode;
+        frame.state = {.outcome = delivery.outcome, .raw = delivery.state};
+        delivery.written = true;
+        session.unwritten = kNone;
+    }
+    const bool by_reference = owner != nullptr && *owner && payload.size() >= kReferenceBytesMin;
+    const std::size_t room = kTransferBytesMax + kTagBytesMax + delivery.state.size() +
+                             (by_reference ? 0 : std::min<std::size_t>(payload.size(), 4096));
+    std::byte* frame_at = out.reserve(room);
+    const std::size_t head =
+        encode(frame_at, static_cast<std::uint16_t>(session.local_channel), frame, payload.size());
+    const Bytes shown{frame_at, head};
+    if (by_reference) {
+        out.commit(head);
+        out.append_reference(payload, *owner);
+    } else if (payload.size() <= 4096) {
+        if (!payload.empty()) {
+            std::memcpy(frame_at + head, payload.data(), payload.size());
+        }
+        out.commit(head + payload.size());
+    } else {
+        out.commit(head);
+        out.append(payload);
+    }
+    session.flow.send_frame();
+    count_frame_out(shown, payload.size());
+}
+
+void Engine::Impl::abort_delivery(LinkIndex index) {
+    Link& link = links[index];
+    if (!link.live() || !link.out.active) {
+        return;
+    }
+    Session& session = sessions[link.session];
+    session.outgoing.erase(link.out.id);
+    if (phase == Phase::kRunning && link.local_handle != kNone) {
+        if (session.flow.outgoing_window() == 0) {
+            // The abort would overrun the peer's window, and it cannot wait: nothing may follow on
+            // the link before it. The peer has to drop the half message with the link.
+            detach(index,
+                   {.name = "amqp:link:detach-forced", .description = "delivery aborted"},
+                   true);
+            doomed_links.push_back(index);
+            return;
+        }
+        emit_transfer(session, link, {}, nullptr, false, true);
+    }
+    link.out.active = false;
+}
+
+}  // namespace amqmesh::link

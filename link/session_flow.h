@@ -1,0 +1,78 @@
+// A session's transfer ids and windows (AMQP 2.5.6). No I/O: the engine reports frames and flows
+// and asks what it may or must do.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace amqmesh::link {
+
+class SessionFlow {
+  public:
+    struct Limits {
+        std::uint32_t frame_bytes_max = 16384;  ///< what the peer may put into one frame
+        std::size_t held_bytes_max = 4U << 20;  ///< budget the window is sized by
+    };
+
+    static constexpr std::uint32_t kWindowFrames = 256;      ///< at begin, unless frames are huge
+    static constexpr std::uint32_t kWindowFramesMax = 4096;  ///< with small frames
+    static constexpr std::uint32_t kWindowFramesMin = 4;     ///< with huge ones
+
+    explicit SessionFlow(const Limits& limits);
+
+    /// Window to offer in our begin.
+    static std::uint32_t initial_window(const Limits& limits);
+
+    /// What our begin, as sent, said.
+    void local_begun(std::uint32_t next_outgoing_id, std::uint32_t incoming_window);
+    /// What the peer's begin said.
+    void remote_begun(std::uint32_t next_outgoing_id, std::uint32_t incoming_window);
+
+    // -- receiving --------------------------------------------------------------------------------
+    /// A transfer frame came in. False: the peer overran its window.
+    [[nodiscard]] bool receive_frame(std::size_t payload_bytes);
+    /// Half of the window is used and memory allows more: send a flow.
+    [[nodiscard]] bool renewal_due() const;
+    /// Opens the window to its full size if memory allows; a flow with incoming_window() follows.
+    void renew();
+
+    void hold(std::size_t bytes) { held_bytes_ += bytes; }
+
+    void unhold(std::size_t bytes);
+
+    [[nodiscard]] std::size_t held_bytes() const { return held_bytes_; }
+
+    [[nodiscard]] std::uint32_t incoming_window() const { return incoming_window_; }
+
+    /// nullopt: the peer's begin has not come yet.
+    [[nodiscard]] std::optional<std::uint32_t> next_incoming_id() const;
+
+    // -- sending ----------------------------------------------------------------------------------
+    /// The peer's flow. True: the outgoing window was empty and is open now.
+    bool receive_flow(std::optional<std::uint32_t> next_incoming_id,
+                      std::uint32_t incoming_window,
+                      std::uint32_t next_outgoing_id);
+    void send_frame();
+
+    [[nodiscard]] std::uint32_t outgoing_window() const { return remote_incoming_window_; }
+
+    [[nodiscard]] std::uint32_t next_outgoing_id() const { return next_outgoing_id_; }
+
+  private:
+    [[nodiscard]] std::uint32_t target_window() const;
+
+    Limits limits_;
+    std::uint32_t window_;           // what renew() opens to
+    std::uint32_t incoming_window_;  // frames the peer may still send
+    std::uint32_t next_incoming_id_ = 0;
+    bool remote_begun_ = false;
+    std::size_t held_bytes_ = 0;
+    std::uint32_t mean_payload_bytes_;  // exponential, over 16 frames
+
+    std::uint32_t initial_outgoing_id_ = 0;
+    std::uint32_t next_outgoing_id_ = 0;
+    std::uint32_t remote_incoming_window_ = 0;
+};
+
+}  // namespace amqmesh::link
