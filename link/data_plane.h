@@ -22,6 +22,8 @@ struct CrossBatch {
     std::string bytes;
 };
 
+struct SharedState;  // link/shared_state.h
+
 /// What a data plane asks of its surroundings. Called on the worker's thread only.
 class PlaneOutlet {
   public:
@@ -40,6 +42,8 @@ struct PlaneConfig {
     std::uint16_t worker = 0;
     std::uint16_t workers = 1;
     std::string router_name;
+    /// One per process, given to every plane; empty: made here (a single worker).
+    std::shared_ptr<SharedState> shared;
 };
 
 struct ConnectionOptions {

@@ -1,0 +1,289 @@
+// Which destinations a delivery gets (DESIGN 2.1 step 6). Reads the table and the gauges, changes
+// nothing but round-robin cursors. [data path 6]
+#include "link/forwarder.h"
+#include "routing/address_key.h"
+
+#include <algorithm>
+
+namespace amqmesh::link {
+
+namespace {
+
+using routing::AddressRoute;
+using routing::LocalConsumer;
+using routing::Treatment;
+
+/// Outstanding deliveries towards one router up to which it counts as eligible for `balanced`.
+constexpr std::uint32_t kRemoteOutstandingMax = 250;
+
+std::uint64_t balance_key(routing::AddressHash address, routing::RouterId router) {
+    return address ^ (router * 0x9e3779b97f4a7c15ULL);
+}
+
+}  // namespace
+
+const AddressRoute* Forwarder::cached_route(IncomingLink& link) {
+    if (link.route_generation != plane_.table->generation()) {
+        link.route_generation = plane_.table->generation();
+        link.route = plane_.table->find(link.hash);
+    }
+    return link.route;
+}
+
+bool Forwarder::gone(const LocalConsumer& consumer) const {
+    return plane_.shared->gauges.get(consumer.gauge).free == GaugeBoard::kGone;
+}
+
+Target Forwarder::towards(routing::RouterId router, std::uint64_t flow) const {
+    const auto* route = plane_.table->route(router);
+    if (route == nullptr) {
+        return {};
+    }
+    Target target;
+    target.kind = Target::Kind::kNeighbour;
+    target.neighbour = route->next_hops[flow % route->next_hops.size()];
+    target.egress = router;
+    return target;
+}
+
+Target Forwarder::pick_local(const AddressRoute& route, std::uint32_t& cursor) const {
+    const auto count = static_cast<std::uint32_t>(route.local.size());
+    const LocalConsumer* best = nullptr;
+    bool best_free = false;
+    std::uint32_t best_outstanding = 0;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const auto& consumer = route.local[(cursor + i) % count];
+        const auto gauge = plane_.shared->gauges.get(consumer.gauge);
+        if (gauge.free == GaugeBoard::kGone) {
+            continue;
+        }
+        const bool is_free = gauge.free > 0;
+        const bool better = best == nullptr || (is_free && !best_free) ||
+                            (is_free == best_free && gauge.outstanding < best_outstanding);
+        if (better) {
+            best = &consumer;
+            best_free = is_free;
+            best_outstanding = gauge.outstanding;
+        }
+        if (is_free && route.treatment == Treatment::kClosest) {
+            break;  // round robin among those with credit
+        }
+    }
+    if (best == nullptr) {
+        return {};
+    }
+    cursor = static_cast<std::uint32_t>(best - route.local.data()) + 1;
+    Target target;
+    target.kind = Target::Kind::kConsumer;
+    target.consumer = best->id;
+    return target;
+}
+
+void Forwarder::choose_by_key(IncomingDelivery& in,
+                              const AddressRoute& route,
+                              std::uint32_t& cursor) {
+    if (route.in_process != routing::InProcess::kNone) {
+        targets_.push_back({Target::Kind::kInProcess, {}, {}, 0});
+        return;
+    }
+    if (route.treatment == Treatment::kMulticast) {
+        in.multicast = true;
+        in.label.sequence =
+            plane_.shared->multicast_sequence.fetch_add(1, std::memory_order_relaxed);
+        choose_multicast(route, plane_.table->self(), nullptr);
+        return;
+    }
+    auto local = pick_local(route, cursor);
+    const bool local_exists = local.kind != Target::Kind::kNone;
+    if (local_exists && (route.remote.empty() || route.treatment == Treatment::kClosest)) {
+        targets_.push_back(local);
+        return;
+    }
+    // The cheapest remote: by cost alone for closest, by cost + outstanding for balanced.
+    const auto count = static_cast<std::uint32_t>(route.remote.size());
+    routing::RouterId best = 0;
+    std::uint64_t best_value = 0;
+    std::uint32_t best_index = 0;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const auto index = (cursor + i) % count;
+        const auto& remote = route.remote[index];
+        const auto* way = plane_.table->route(remote.router);
+        if (way == nullptr) {
+            continue;
+        }
+        std::uint64_t value = way->cost;
+        if (remote.weight == 0) {
+            value += 1ULL << 40U;  // draining: only if alone
+        }
+        if (route.treatment == Treatment::kBalanced) {
+            const auto found = balanced_.find(balance_key(route.hash, remote.router));
+            const std::uint64_t outstanding = found == balanced_.end() ? 0 : found->second;
+            value += outstanding;
+            if (outstanding >= kRemoteOutstandingMax) {
+                value += 1ULL << 32U;
+            }
+        }
+        if (best == 0 || value < best_value) {
+            best = remote.router;
+            best_value = value;
+            best_index = index;
+        }
+    }
+    if (local_exists) {
+        const auto gauge = plane_.shared->gauges.get(local_gauge(route, local));
+        const std::uint64_t value = gauge.outstanding + (gauge.free > 0 ? 0U : 1ULL << 32U);
+        if (best == 0 || value <= best_value) {
+            targets_.push_back(local);
+            return;
+        }
+    }
+    if (best == 0) {
+        return;
+    }
+    cursor = best_index + 1;
+    targets_.push_back(towards(best, in.label.flow));
+    if (route.treatment == Treatment::kBalanced) {
+        in.balanced_egress = best;
+        ++balanced_[balance_key(route.hash, best)];
+    }
+}
+
+std::uint32_t Forwarder::local_gauge(const AddressRoute& route, const Target& target) {
+    const auto found = std::ranges::find_if(
+        route.local, [&](const LocalConsumer& consumer) { return consumer.id == target.consumer; });
+    return found == route.local.end() ? 0 : found->gauge;
+}
+
+void Forwarder::forget_balanced(const IncomingDelivery& in) {
+    const auto found = balanced_.find(balance_key(in.label.address, in.balanced_egress));
+    if (found != balanced_.end() && --found->second == 0) {
+        balanced_.erase(found);
+    }
+}
+
+void Forwarder::choose_multicast(const AddressRoute& route,
+                                 routing::RouterId origin,
+                                 const ConnectionId* arrival) {
+    for (const auto& consumer : route.local) {
+        if (!gone(consumer)) {
+            Target target;
+            target.kind = Target::Kind::kConsumer;
+            target.consumer = consumer.id;
+            targets_.push_back(target);
+        }
+    }
+    const auto& topology = *plane_.table->topology();
+    if (route.remote.empty() || topology.ids.empty()) {
+        return;
+    }
+    const auto& tree = trees_.tree(topology, origin);
+    std::vector<bool> wanted(tree.children.size(), false);
+    for (const auto& remote : route.remote) {
+        const auto index = topology.index_of(remote.router);
+        if (index == routing::Topology::npos || index >= tree.branch.size() ||
+            tree.branch[index] < 0) {
+            continue;
+        }
+        wanted[static_cast<std::size_t>(tree.branch[index])] = true;
+    }
+    for (std::size_t child = 0; child < wanted.size(); ++child) {
+        const auto* neighbour =
+            wanted[child] ? plane_.table->connection(tree.children[child]) : nullptr;
+        if (neighbour == nullptr || (arrival != nullptr && *neighbour == *arrival)) {
+            continue;
+        }
+        Target target;
+        target.kind = Target::Kind::kNeighbour;
+        target.neighbour = *neighbour;
+        targets_.push_back(target);
+    }
+}
+
+void Forwarder::choose_from_client(IncomingDelivery& in, IncomingLink& link) {
+    if (link.router != 0) {
+        const auto target = towards(link.router, in.label.flow);
+        if (target.kind != Target::Kind::kNone) {
+            targets_.push_back(target);
+        }
+        return;
+    }
+    const auto* route = cached_route(link);
+    if (route != nullptr) {
+        choose_by_key(in, *route, link.cursor);
+    }
+}
+
+void Forwarder::choose_from_mesh(IncomingDelivery& in,
+                                 IncomingLink& link,
+                                 const ConnectionId& arrival) {
+    const auto& table = *plane_.table;
+    if (in.label.multicast()) {
+        in.multicast = true;
+        const auto& topology = *table.topology();
+        const auto index = topology.index_of(in.label.ingress);
+        const auto incarnation =
+            index < topology.incarnations.size() ? topology.incarnations[index] : 0;
+        const auto verdict =
+            plane_.shared->multicast.see(in.label.ingress, incarnation, in.label.sequence);
+        if (verdict != MulticastGuard::Verdict::kNew) {
+            ++plane_.counters.multicast_duplicates;
+            return;
+        }
+        if (const auto* route = table.find(in.label.address); route != nullptr) {
+            choose_multicast(*route, in.label.ingress, &arrival);
+        }
+        return;
+    }
+    if (in.label.egress != table.self()) {
+        if (const auto target = towards(in.label.egress, in.label.flow);
+            target.kind != Target::Kind::kNone) {
+            targets_.push_back(target);
+        }
+        return;
+    }
+    const auto* route = table.find(in.label.address);
+    if (route == nullptr) {
+        return;
+    }
+    if (route->in_process != routing::InProcess::kNone) {
+        targets_.push_back({Target::Kind::kInProcess, {}, {}, 0});
+    } else if (const auto target = pick_local(*route, link.cursor);
+               target.kind != Target::Kind::kNone) {
+        targets_.push_back(target);
+    }
+}
+
+Target Forwarder::choose_again(const OutgoingDelivery& out) {
+    const auto& table = *plane_.table;
+    if (out.label.egress != 0 && out.label.egress != table.self()) {
+        const auto target = towards(out.label.egress, out.label.flow);
+        // Back where it came from would be a loop of two: better wait (ROUTING 1.6).
+        const bool bounce = target.kind == Target::Kind::kNeighbour &&
+                            out.arrival.generation != 0 && target.neighbour == out.arrival;
+        if (target.kind != Target::Kind::kNone && !bounce) {
+            return target;
+        }
+        if (out.arrival.generation != 0) {
+            plane_.counters.bounced += bounce ? 1U : 0U;
+            return {};
+        }
+    }
+    const auto* route = table.find(out.label.address);
+    if (route == nullptr || route->treatment == Treatment::kMulticast) {
+        return {};
+    }
+    std::uint32_t cursor = out.label.sequence;
+    if (out.arrival.generation != 0) {
+        return pick_local(*route, cursor);
+    }
+    IncomingDelivery as_new;  // entered the mesh here: every consumer is possible again
+    as_new.label = out.label;
+    targets_.clear();
+    choose_by_key(as_new, *route, cursor);
+    if (as_new.balanced_egress != 0) {
+        forget_balanced(as_new);  // counted for the router chosen first
+    }
+    return targets_.empty() ? Target{} : targets_.front();
+}
+
+}  // namespace amqmesh::link

@@ -1,0 +1,79 @@
+#include "link/content.h"
+
+#include <cassert>
+
+namespace amqmesh::link {
+
+namespace {
+
+constexpr std::size_t kCompactAt = 64;  // spent pieces kept at most before the rest moves down
+
+}  // namespace
+
+std::span<const std::byte> Content::Piece::rest() const {
+    const auto all = slice.owner ? slice.bytes : std::as_bytes(std::span(copy));
+    return all.subspan(done);
+}
+
+void Content::append(std::span<const std::byte> bytes, const ChunkRef* owner) {
+    if (bytes.empty()) {
+        return;
+    }
+    size_ += bytes.size();
+    if (owner != nullptr && bytes.size() >= kCopyBelow) {
+        pieces_.push_back(Piece{{}, Slice{*owner, bytes}, 0});
+        return;
+    }
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (head_ < pieces_.size() && !pieces_.back().slice.owner &&
+        pieces_.back().copy.size() < 4 * kCopyBelow) {
+        pieces_.back().copy.append(text);
+    } else {
+        pieces_.push_back(Piece{std::string(text), {}, 0});
+    }
+}
+
+std::span<const std::byte> Content::front() const {
+    return head_ == pieces_.size() ? std::span<const std::byte>{} : pieces_[head_].rest();
+}
+
+const ChunkRef* Content::front_owner() const {
+    return head_ == pieces_.size() || !pieces_[head_].slice.owner ? nullptr
+                                                                  : &pieces_[head_].slice.owner;
+}
+
+void Content::consume(std::size_t bytes) {
+    if (bytes == 0) {
+        return;
+    }
+    auto& piece = pieces_[head_];
+    assert(bytes <= piece.rest().size());
+    piece.done += bytes;
+    size_ -= bytes;
+    if (!piece.rest().empty()) {
+        return;
+    }
+    piece = Piece{};
+    if (++head_ == pieces_.size() || head_ >= kCompactAt) {
+        pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<std::ptrdiff_t>(head_));
+        head_ = 0;
+    }
+}
+
+void Content::clear() {
+    pieces_.clear();
+    head_ = 0;
+    size_ = 0;
+}
+
+std::string Content::joined() const {
+    std::string all;
+    all.reserve(size_);
+    for (std::size_t i = head_; i < pieces_.size(); ++i) {
+        const auto rest = pieces_[i].rest();
+        all.append(reinterpret_cast<const char*>(rest.data()), rest.size());
+    }
+    return all;
+}
+
+}  // namespace amqmesh::link

@@ -1,0 +1,293 @@
+#include "link/data_plane.h"
+
+#include "link/connection.h"
+#include "link/forwarder.h"
+#include "link/plane.h"
+#include "link/snapshot.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace amqmesh::link {
+
+struct DataPlane::Impl {
+    Impl(PlaneConfig config, PlaneOutlet& outlet)
+        : plane(std::move(config), outlet), forwarder(plane) {}
+
+    Connection& at(ConnectionId id) {
+        auto* connection = plane.connection(id);
+        assert(connection != nullptr);
+        return *connection;
+    }
+
+    void execute(command::Publish& publish);
+    void execute(command::SendControl& send);
+    void execute(command::CloseConnection& close);
+    void execute(command::CloseAll& close);
+    void execute(command::Originate& originate);
+    void execute(command::TakeSnapshot& snapshot);
+
+    void look_again(const LinkKey& key);
+    void renew_credit();
+    bool routable(IncomingLink& link);
+
+    Plane plane;
+    Forwarder forwarder;
+    Time next_life = 0;
+    bool has_neighbours = false;
+};
+
+DataPlane::DataPlane(PlaneConfig config, PlaneOutlet& outlet)
+    : impl_(std::make_unique<Impl>(std::move(config), outlet)) {}
+
+DataPlane::~DataPlane() = default;
+
+ConnectionId DataPlane::open(const ConnectionOptions& options, Time now) {
+    auto& plane = impl_->plane;
+    plane.now = now;
+    const auto slot = plane.connections.take();
+    const ConnectionId id{plane.config.worker, slot, plane.connections.generation(slot)};
+    auto adjusted = options;
+    if (options.role == ConnectionRole::kInterRouter) {
+        adjusted.engine.heartbeat_ms = options.heartbeat_ms;
+        impl_->has_neighbours = true;
+    }
+    plane.connections.at(slot).connection =
+        std::make_unique<Connection>(plane, impl_->forwarder, id, adjusted, now);
+    plane.touch(*plane.connections.at(slot).connection);
+    return id;
+}
+
+std::span<std::byte> DataPlane::input_space(ConnectionId id) {
+    return impl_->at(id).engine().input_space();
+}
+
+void DataPlane::input_done(ConnectionId id, std::size_t count, Time now) {
+    impl_->plane.now = now;
+    auto& connection = impl_->at(id);
+    connection.engine().input_done(count, now);
+    impl_->plane.touch(connection);
+}
+
+void DataPlane::input_closed(ConnectionId id, std::string_view why, Time now) {
+    impl_->plane.now = now;
+    auto& connection = impl_->at(id);
+    connection.engine().input_closed(why, now);
+    impl_->plane.touch(connection);
+}
+
+bool DataPlane::input_ended(ConnectionId id) const {
+    return impl_->at(id).engine().input_ended();
+}
+
+std::size_t DataPlane::output(ConnectionId id, std::span<iovec> slices) {
+    return impl_->at(id).engine().output(slices);
+}
+
+void DataPlane::output_done(ConnectionId id, std::size_t bytes, Time now) {
+    impl_->plane.now = now;
+    impl_->at(id).engine().output_done(bytes);
+}
+
+bool DataPlane::has_output(ConnectionId id) const {
+    return impl_->at(id).engine().has_output();
+}
+
+bool DataPlane::finished(ConnectionId id) const {
+    return impl_->at(id).engine().finished();
+}
+
+std::optional<Time> DataPlane::tick(ConnectionId id, Time now) {
+    impl_->plane.now = now;
+    auto& connection = impl_->at(id);
+    const auto next = connection.engine().tick(now);
+    if (connection.engine().has_output()) {
+        impl_->plane.touch(connection);
+    }
+    return next;
+}
+
+void DataPlane::forget(ConnectionId id) {
+    impl_->at(id);
+    impl_->plane.connections.at(id.slot).connection.reset();
+    impl_->plane.connections.give_back(id.slot);
+}
+
+void DataPlane::on_batch(const CrossBatch& batch, Time now) {
+    impl_->plane.now = now;
+    std::string_view rest = batch.bytes;
+    std::span<const std::byte> payload;
+    while (const auto record = take_record(rest, payload)) {
+        impl_->forwarder.on_record(*record, payload);
+    }
+}
+
+void DataPlane::on_command(Command&& command, Time now) {
+    impl_->plane.now = now;
+    std::visit([this](auto& what) { impl_->execute(what); }, command);
+}
+
+void DataPlane::flush(Time now) {
+    auto& plane = impl_->plane;
+    plane.now = now;
+    impl_->renew_credit();
+    for (std::size_t worker = 0; worker < plane.batches.size(); ++worker) {
+        auto& batch = plane.batches[worker];
+        if (!batch.bytes.empty() && plane.outlet.post(static_cast<std::uint16_t>(worker), batch)) {
+            batch = CrossBatch{plane.config.worker, {}};
+        }
+    }
+    // Writing may touch connections again (output falls, links go on): one round per flush.
+    const auto dirty = std::exchange(plane.dirty, {});
+    for (const auto& id : dirty) {
+        if (auto* connection = plane.connection(id)) {
+            connection->dirty = false;
+            if (connection->engine().has_output() || connection->engine().finished()) {
+                plane.outlet.output_ready(id);
+            }
+        }
+    }
+}
+
+bool DataPlane::needs_flush() const {
+    const auto& plane = impl_->plane;
+    return !plane.dirty.empty() || !plane.credit_due.empty() ||
+           std::ranges::any_of(plane.batches,
+                               [](const CrossBatch& batch) { return !batch.bytes.empty(); });
+}
+
+std::optional<Time> DataPlane::tick(Time now) {
+    auto& plane = impl_->plane;
+    plane.now = now;
+    auto next = impl_->forwarder.tick();
+    if (!impl_->has_neighbours) {
+        return next;
+    }
+    if (now >= impl_->next_life) {
+        std::uint32_t shortest_ms = 1000;
+        plane.connections.for_each([&](std::uint32_t, ConnectionHolder& holder) {
+            if (holder.connection->neighbour()) {
+                holder.connection->report_life();
+                shortest_ms = std::min(shortest_ms, holder.connection->options().heartbeat_ms);
+            }
+        });
+        // A third of the heartbeat: silence is noticed at most that much late.
+        impl_->next_life = now + std::max<Time>(1, shortest_ms / 3) * routing::kMillisecond;
+    }
+    return next ? std::min(*next, impl_->next_life) : impl_->next_life;
+}
+
+std::size_t DataPlane::connections() const {
+    return impl_->plane.connections.live();
+}
+
+// -- commands
+// --------------------------------------------------------------------------------------
+
+void DataPlane::Impl::execute(command::Publish& publish) {
+    plane.table = std::move(publish.table);
+    if (publish.change->all) {
+        for (const auto& [hash, links] : plane.watchers) {
+            for (const auto& key : links) {
+                look_again(key);
+            }
+        }
+    } else {
+        for (const auto hash : publish.change->addresses) {
+            if (const auto found = plane.watchers.find(hash); found != plane.watchers.end()) {
+                for (const auto& key : found->second) {
+                    look_again(key);
+                }
+            }
+        }
+    }
+    forwarder.on_table_changed();
+}
+
+void DataPlane::Impl::look_again(const LinkKey& key) {
+    auto* connection = plane.connection(key.connection, key.connection_generation);
+    if (connection != nullptr) {
+        plane.queue_credit(*connection, key.link);
+    }
+}
+
+void DataPlane::Impl::execute(command::SendControl& send) {
+    if (auto* connection = plane.connection(send.id)) {
+        connection->send_control(send.token, std::move(send.bytes));
+    }
+}
+
+void DataPlane::Impl::execute(command::CloseConnection& close) {
+    if (auto* connection = plane.connection(close.id)) {
+        connection->engine().close(close.condition);
+        plane.touch(*connection);
+    }
+}
+
+void DataPlane::Impl::execute(command::CloseAll& close) {
+    plane.connections.for_each([&](std::uint32_t, ConnectionHolder& holder) {
+        holder.connection->engine().close(close.condition);
+        plane.touch(*holder.connection);
+    });
+}
+
+void DataPlane::Impl::execute(command::Originate& originate) {
+    forwarder.originate(originate.address, std::as_bytes(std::span(originate.message)));
+}
+
+void DataPlane::Impl::execute(command::TakeSnapshot& snapshot) {
+    plane.outlet.report(take_snapshot(plane, snapshot));
+}
+
+// -- credit (DESIGN 4.2)
+// ---------------------------------------------------------------------------
+
+bool DataPlane::Impl::routable(IncomingLink& link) {
+    if (link.purpose != LinkPurpose::kEndpoint) {
+        return true;
+    }
+    if (link.router != 0) {
+        return plane.table->route(link.router) != nullptr;
+    }
+    const auto* route = plane.table->find(link.hash);
+    return route != nullptr && plane.table->routable(*route);
+}
+
+void DataPlane::Impl::renew_credit() {
+    const auto due = std::exchange(plane.credit_due, {});
+    for (const auto& key : due) {
+        auto* connection = plane.connection(key.connection, key.connection_generation);
+        auto* link = connection != nullptr ? connection->incoming(key.link) : nullptr;
+        if (link == nullptr || link->generation != key.link_generation) {
+            continue;
+        }
+        link->credit_queued = false;
+        auto& engine = connection->engine();
+        const auto have = engine.credit(key.link);
+        const bool lane =
+            link->purpose != LinkPurpose::kEndpoint && link->purpose != LinkPurpose::kAnonymous;
+        if (link->routable_generation != plane.table->generation()) {
+            link->routable_generation = plane.table->generation();
+            link->routable = routable(*link);
+        }
+        std::uint32_t want =
+            lane ? link->capacity : link->capacity - std::min(link->capacity, link->outstanding);
+        want = link->routable ? want : 0;
+        // Renewed in steps: a flow frame for a quarter of the window, or when the sender has none.
+        const bool step =
+            want > have && (have == 0 || want - have >= std::max(1U, link->capacity / 4));
+        if (step || (want == 0 && have > 0 && !link->routable)) {
+            engine.set_credit(key.link, want);
+            plane.touch(*connection);
+        }
+        if (have == 0 && want == 0) {
+            link->zero_credit_since =
+                link->zero_credit_since == 0 ? plane.now : link->zero_credit_since;
+        } else {
+            link->zero_credit_since = 0;
+        }
+    }
+}
+
+}  // namespace amqmesh::link

@@ -1,0 +1,54 @@
+#include "link/delivery.h"
+
+#include <array>
+#include <cassert>
+
+namespace amqmesh::link {
+
+namespace {
+
+void put_string(std::string& out, unsigned code, std::string_view text) {
+    out.push_back(static_cast<char>(code));
+    out.push_back(static_cast<char>(text.size()));
+    out.append(text);
+}
+
+}  // namespace
+
+DeliveryState modified_failed() {
+    // described(0x27) list8, size 2, one field: true
+    static constexpr std::array<std::byte, 7> kRaw{std::byte{0x00},
+                                                   std::byte{0x53},
+                                                   std::byte{0x27},
+                                                   std::byte{0xc0},
+                                                   std::byte{0x02},
+                                                   std::byte{0x01},
+                                                   std::byte{0x41}};
+    return {Outcome::kModified, kRaw};
+}
+
+std::string encode_rejected(std::string_view condition, std::string_view description) {
+    assert(condition.size() < 50 && description.size() <= 200);
+    std::string error;  // fields of the error: symbol8 condition, str8 description
+    put_string(error, 0xa3, condition);
+    put_string(error, 0xa1, description);
+    std::string out;
+    const auto list = [&out](unsigned descriptor, std::size_t body, unsigned count) {
+        out.push_back('\x00');
+        out.push_back('\x53');
+        out.push_back(static_cast<char>(descriptor));
+        out.push_back('\xd0');  // list32: the nested sizes may pass 255
+        const auto size = static_cast<std::uint32_t>(body + 4);
+        for (const std::uint32_t number : {size, count}) {
+            for (int shift = 24; shift >= 0; shift -= 8) {
+                out.push_back(static_cast<char>((number >> static_cast<unsigned>(shift)) & 0xffU));
+            }
+        }
+    };
+    constexpr std::size_t kListHead = 3 + 1 + 4 + 4;
+    list(0x25, kListHead + error.size(), 1);
+    list(0x1d, error.size(), 2);
+    return out + error;
+}
+
+}  // namespace amqmesh::link

@@ -1,0 +1,134 @@
+// The two halves of a delivery inside this node.
+//
+// IncomingDelivery lives on the worker that receives it, from its first frame until it is both
+// wholly received and settled. It has one copy per destination (one for anycast); each copy is an
+// OutgoingDelivery on the worker of the link that sends it. Copies on the same worker are known by
+// slot; others by their number, through records (link/cross_worker.h).
+#pragma once
+
+#include "link/amqp_types.h"
+#include "link/content.h"
+#include "link/engine.h"
+#include "link/ids.h"
+#include "link/mesh_label.h"
+#include "link/slab.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace amqmesh::link {
+
+/// Where a copy goes: to a local consumer's link, or to a neighbour over one of its lanes.
+struct Target {
+    enum class Kind : std::uint8_t { kNone, kConsumer, kNeighbour, kInProcess };
+
+    Kind kind = Kind::kNone;
+    ConsumerId consumer;           // kConsumer
+    ConnectionId neighbour;        // kNeighbour
+    routing::RouterId egress = 0;  // kNeighbour: stamped into the label; 0: multicast
+
+    [[nodiscard]] std::uint16_t worker() const {
+        return kind == Kind::kNeighbour ? neighbour.worker : consumer.connection.worker;
+    }
+};
+
+/// An outcome kept beyond the call that brought it.
+struct KeptState {
+    Outcome outcome = Outcome::kNone;
+    std::string raw;
+
+    void set(const DeliveryState& state) {
+        outcome = state.outcome;
+        raw.assign(reinterpret_cast<const char*>(state.raw.data()), state.raw.size());
+    }
+
+    [[nodiscard]] DeliveryState view() const { return {outcome, std::as_bytes(std::span(raw))}; }
+};
+
+/// Encoded modified(delivery-failed=true), AMQP 3.4.5: what a sender is told when the consumer or
+/// the way to it was lost after the message had been sent.
+DeliveryState modified_failed();
+
+/// Encoded rejected outcome with an error (AMQP 3.4.3, 2.8.14). Texts of up to 200 bytes.
+std::string encode_rejected(std::string_view condition, std::string_view description);
+
+struct Copy {
+    std::uint16_t worker = 0;
+    std::uint32_t slot = kNoSlot;  ///< on this worker only
+    std::uint32_t generation = 0;
+    bool done = false;
+};
+
+struct IncomingDelivery {
+    // Where it came in. Slots and generations: the link may be gone.
+    std::uint32_t connection = kNoSlot;
+    std::uint32_t connection_generation = 0;
+    std::uint32_t link = 0;
+    std::uint32_t link_generation = 0;
+    SessionIndex session = 0;
+    std::uint32_t delivery_id = 0;
+
+    DeliveryId self;
+
+    bool sender_settled = false;  ///< no disposition is due on this hop
+    bool presettled = false;      ///< the message's sender wants no outcome
+    bool complete = false;        ///< last frame seen (or aborted)
+    bool settled = false;         ///< our outcome is given; frames still to come are thrown away
+    bool awaits_sender = false;   ///< outcome told unsettled (second mode): the sender settles
+    bool in_process = false;      ///< collected for the node itself in `collected`
+    bool multicast = false;
+    bool needs_address = false;  ///< anonymous: `collected` until properties.to is there
+    std::uint32_t message_format = 0;
+    std::uint32_t held = 0;  ///< bytes counted by engine.hold()
+    std::uint32_t copies_open = 0;
+    std::vector<Copy> copies;  // keeps its storage when the slot is reused
+    KeptState outcome;         // best so far
+    std::string collected;
+    MeshLabel label;                        // came over the mesh, or to be stamped
+    routing::RouterId balanced_egress = 0;  ///< counted as outstanding towards that router
+
+    void reset() {
+        auto kept_copies = std::move(copies);
+        kept_copies.clear();
+        *this = IncomingDelivery{};
+        copies = std::move(kept_copies);
+    }
+};
+
+struct OutgoingDelivery {
+    enum class Stage : std::uint8_t {
+        kParked,   ///< no link at the moment; waits for a route
+        kWaiting,  ///< in its link's queue, nothing sent
+        kSending,  ///< partly sent
+        kSent      ///< wholly sent, unsettled
+    };
+
+    DeliveryId origin;
+    std::uint16_t copy = 0;
+    Stage stage = Stage::kParked;
+    bool presettled = false;    ///< of the message
+    bool send_settled = false;  ///< as transferred
+    bool complete = false;      ///< all content has come
+    bool aborted = false;
+    bool streaming = false;      ///< came in several frames
+    bool told_upstream = false;  ///< consumer's unsettled outcome was passed on (second mode)
+    bool second_mode = false;    ///< the sender wants to settle last
+    bool to_mesh = false;
+    bool multicast = false;
+    std::uint32_t connection = kNoSlot;
+    std::uint32_t link = 0;
+    SessionIndex session = 0;
+    std::uint32_t delivery_id = 0;
+    std::uint32_t message_format = 0;
+    std::uint32_t previous = kNoSlot, next = kNoSlot;  // in the link's list of its stage
+    std::uint32_t progress = 0;  ///< bytes sent since the origin's worker was told
+    ConnectionId arrival;        ///< neighbour it came from (bounce rule); generation 0: a client
+    Time parked_until = 0;
+    MeshLabel label;  // address, and what is stamped when it goes to the mesh
+    Content content;
+};
+
+}  // namespace amqmesh::link

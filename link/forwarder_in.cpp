@@ -1,0 +1,519 @@
+// The receiving half: a transfer arrives, becomes copies, and its outcome goes back. [data path 4,
+// 5]
+#include "link/forwarder.h"
+#include "link/message_scan.h"
+#include "routing/address_key.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace amqmesh::link {
+
+namespace {
+
+/// Rank of an outcome among the copies of a multicast delivery (DESIGN 4): the best one wins.
+int rank(Outcome outcome) {
+    switch (outcome) {
+        case Outcome::kRejected:
+            return 4;
+        case Outcome::kAccepted:
+            return 3;
+        case Outcome::kModified:
+            return 2;
+        case Outcome::kReleased:
+            return 1;
+        case Outcome::kNone:
+        case Outcome::kReceived:
+        case Outcome::kOther:
+            return 0;
+    }
+    return 0;
+}
+
+std::uint16_t flow_of(const LinkKey& key, std::uint16_t worker) {
+    const std::uint64_t mixed =
+        (std::uint64_t{key.connection} << 32U | key.link) * 0x9e3779b97f4a7c15ULL + worker;
+    return static_cast<std::uint16_t>(mixed >> 48U);
+}
+
+}  // namespace
+
+IncomingLink* Forwarder::link_of(const IncomingDelivery& in, Connection*& connection) {
+    connection = plane_.connection(in.connection, in.connection_generation);
+    if (connection == nullptr) {
+        return nullptr;
+    }
+    auto* link = connection->incoming(in.link);
+    return link != nullptr && link->generation == in.link_generation ? link : nullptr;
+}
+
+void Forwarder::hold(IncomingDelivery& in, std::size_t bytes) {
+    Connection* connection = nullptr;
+    const auto* link = link_of(in, connection);
+    // A short lane is bounded by its senders' credit; holding it would block other addresses.
+    if (bytes == 0 || link == nullptr || link->purpose == LinkPurpose::kShortLane) {
+        return;
+    }
+    in.held += static_cast<std::uint32_t>(bytes);
+    connection->engine().hold(in.session, bytes);
+}
+
+void Forwarder::unhold(IncomingDelivery& in, std::size_t bytes) {
+    const auto part = std::min<std::size_t>(bytes, in.held);
+    if (part == 0) {
+        return;
+    }
+    in.held -= static_cast<std::uint32_t>(part);
+    if (Connection* connection = nullptr; link_of(in, connection) != nullptr) {
+        connection->engine().unhold(in.session, part);
+        plane_.touch(*connection);
+    }
+}
+
+void Forwarder::on_transfer(Connection& connection, IncomingLink& link, Transfer& transfer) {
+    if (!transfer.first) {
+        const auto slot = context_slot(transfer.context);
+        if (plane_.incoming.find(slot, context_generation(transfer.context)) != nullptr) {
+            continue_delivery(slot, transfer);
+        }
+        return;
+    }
+    const auto slot = plane_.incoming.take();
+    auto& in = plane_.incoming.at(slot);
+    in.reset();
+    transfer.context = pack_context(slot, plane_.incoming.generation(slot));
+    in.connection = connection.id().slot;
+    in.connection_generation = connection.id().generation;
+    in.link = transfer.link;
+    in.link_generation = link.generation;
+    in.session = transfer.session;
+    in.delivery_id = transfer.delivery_id;
+    in.self = {plane_.config.worker, slot, plane_.incoming.generation(slot)};
+    in.sender_settled = transfer.settled;
+    in.message_format = transfer.message_format;
+    in.complete = !transfer.more;
+    ++link.counters.deliveries;
+    ++link.outstanding;
+    const Payload payload{transfer.payload, transfer.chunk, transfer.more};
+    if (link.purpose == LinkPurpose::kShortLane || link.purpose == LinkPurpose::kStreamLane) {
+        const auto label = MeshLabel::decode(transfer.tag);
+        if (!label) {
+            in.label.address = 0;
+            unroutable(slot);
+            return;
+        }
+        in.label = *label;
+        in.presettled = label->presettled;
+        begin_from_mesh(connection, link, slot, payload);
+    } else {
+        in.presettled = transfer.settled;
+        link.counters.presettled += transfer.settled ? 1U : 0U;
+        begin_from_client(connection, link, slot, payload);
+    }
+}
+
+void Forwarder::begin_from_client(Connection& connection,
+                                  IncomingLink& link,
+                                  std::uint32_t slot,
+                                  const Payload& payload) {
+    auto& in = plane_.incoming.at(slot);
+    const auto& table = *plane_.table;
+    ++plane_.counters.ingress;
+    plane_.counters.presettled += in.presettled ? 1U : 0U;
+    in.label.presettled = in.presettled;
+    in.label.ingress = table.self();
+    in.label.address = link.hash;
+    in.label.flow = flow_of(connection.key(in.link), plane_.config.worker);
+    in.label.sequence = std::uint32_t{plane_.config.worker} << 26U | (++sequence_ & 0x3ffffffU);
+    const auto hops = 2 * table.topology()->ids.size() + 8;
+    in.label.hop_limit = static_cast<std::uint8_t>(std::min<std::size_t>(hops, 255));
+    if (in.presettled && payload.bytes.empty() && !payload.more) {
+        // Some clients send an empty transfer in place of a message that expired: nothing to
+        // forward.
+        settle(slot, {Outcome::kAccepted, {}});
+        return;
+    }
+    if (link.purpose == LinkPurpose::kAnonymous) {
+        in.needs_address = true;
+        route_anonymous(slot, payload);
+        return;
+    }
+    ++plane_.address_counters(link.hash).ingress;
+    targets_.clear();
+    choose_from_client(in, link);
+    forward(slot, {}, payload);
+}
+
+void Forwarder::route_anonymous(std::uint32_t slot, const Payload& payload) {
+    auto& in = plane_.incoming.at(slot);
+    in.collected.append(reinterpret_cast<const char*>(payload.bytes.data()), payload.bytes.size());
+    const auto scan = scan_message(std::as_bytes(std::span(in.collected)));
+    if (scan.status == MessageScan::Status::kNeedsMore && payload.more &&
+        in.collected.size() < kCollectMax) {
+        return;
+    }
+    in.needs_address = false;
+    Connection* connection = nullptr;
+    auto* link = link_of(in, connection);
+    const auto& table = *plane_.table;
+    const auto key = scan.to && link != nullptr
+                         ? routing::parse_address(*scan.to, table.self_name())
+                         : std::nullopt;
+    if (!key) {
+        unroutable(slot);
+        return;
+    }
+    const auto text = key->key();
+    in.label.address = routing::hash_key(text);
+    ++plane_.address_counters(in.label.address).ingress;
+    targets_.clear();
+    if (key->kind == routing::AddressClass::kTopological) {
+        if (const auto target = towards(routing::router_id(key->router), in.label.flow);
+            target.kind != Target::Kind::kNone) {
+            targets_.push_back(target);
+        }
+    } else if (key->kind == routing::AddressClass::kMobile &&
+               table.settings().treatment(key->text) == routing::Treatment::kUnavailable) {
+        const auto raw = encode_rejected("amqp:not-found", "the address is configured unavailable");
+        settle(slot, {Outcome::kRejected, std::as_bytes(std::span(raw))});
+        return;
+    } else if (const auto* route = table.find(in.label.address); route != nullptr) {
+        choose_by_key(in, *route, link->cursor);
+    }
+    const auto all = std::move(in.collected);
+    in.collected.clear();
+    forward(slot, {}, {std::as_bytes(std::span(all)), nullptr, payload.more});
+}
+
+void Forwarder::begin_from_mesh(Connection& connection,
+                                IncomingLink& link,
+                                std::uint32_t slot,
+                                const Payload& payload) {
+    auto& in = plane_.incoming.at(slot);
+    plane_.queue_credit(connection, in.link);
+    const bool ends_here = in.label.egress == plane_.table->self();
+    if (!ends_here) {
+        ++plane_.counters.transit;
+        ++plane_.address_counters(in.label.address).transit;
+        if (in.label.hop_limit == 0) {
+            ++plane_.counters.hop_limit_drops;
+            unroutable(slot);
+            return;
+        }
+        --in.label.hop_limit;
+    }
+    targets_.clear();
+    choose_from_mesh(in, link, connection.id());
+    const bool bounce = !in.multicast && targets_.size() == 1 &&
+                        targets_.front().kind == Target::Kind::kNeighbour &&
+                        targets_.front().neighbour == connection.id();
+    if (in.multicast || (!bounce && !targets_.empty())) {
+        forward(slot, connection.id(), payload);
+        return;
+    }
+    plane_.counters.bounced += bounce ? 1U : 0U;
+    // No way now, or only back: tables are changing. Park the copy; it goes on with the next table.
+    in.copies_open = 1;
+    offer(slot, {}, connection.id(), payload);
+}
+
+void Forwarder::forward(std::uint32_t slot, const ConnectionId& arrival, const Payload& payload) {
+    auto& in = plane_.incoming.at(slot);
+    if (targets_.empty()) {
+        unroutable(slot);
+        return;
+    }
+    if (targets_.front().kind == Target::Kind::kInProcess) {
+        in.in_process = true;
+        in.collected.assign(reinterpret_cast<const char*>(payload.bytes.data()),
+                            payload.bytes.size());
+        if (in.complete) {
+            deliver_in_process(slot);
+        }
+        return;
+    }
+    const auto generation = plane_.incoming.generation(slot);
+    const auto count = targets_.size();
+    in.copies_open = static_cast<std::uint32_t>(count);  // none concludes the delivery early
+    for (std::size_t i = 0; i < count; ++i) {
+        const Target target = targets_[i];
+        offer(slot, target, arrival, payload);
+        if (plane_.incoming.find(slot, generation) == nullptr) {
+            return;
+        }
+    }
+}
+
+void Forwarder::deliver_in_process(std::uint32_t slot) {
+    auto& in = plane_.incoming.at(slot);
+    plane_.outlet.report(report::ManagementRequest{std::move(in.collected)});
+    in.collected.clear();
+    settle(slot, {Outcome::kAccepted, {}});
+}
+
+void Forwarder::continue_delivery(std::uint32_t slot, Transfer& transfer) {
+    auto& in = plane_.incoming.at(slot);
+    in.sender_settled = in.sender_settled || transfer.settled || transfer.aborted;
+    in.complete = !transfer.more || transfer.aborted;
+    const Payload payload{transfer.payload, transfer.chunk, !in.complete};
+    if (in.settled) {
+        maybe_release_slot(slot);
+        return;
+    }
+    if (transfer.aborted) {
+        abort_copies(in);
+        settle(slot, {Outcome::kNone, {}});
+        return;
+    }
+    if (in.needs_address) {
+        route_anonymous(slot, payload);
+        return;
+    }
+    if (in.in_process) {
+        in.collected.append(reinterpret_cast<const char*>(payload.bytes.data()),
+                            payload.bytes.size());
+        if (in.collected.size() > kCollectMax) {
+            const auto raw = encode_rejected("amqp:link:message-size-exceeded",
+                                             "messages for the router itself may have 1 MiB");
+            settle(slot, {Outcome::kRejected, std::as_bytes(std::span(raw))});
+        } else if (in.complete) {
+            deliver_in_process(slot);
+        }
+        return;
+    }
+    const auto generation = plane_.incoming.generation(slot);
+    for (std::size_t i = 0; i < in.copies.size(); ++i) {
+        const auto copy = in.copies[i];
+        if (copy.done) {
+            continue;
+        }
+        if (copy.worker == plane_.config.worker) {
+            if (plane_.outgoing.find(copy.slot, copy.generation) != nullptr) {
+                extend(copy.slot, payload);
+            }
+        } else {
+            Record record;
+            record.kind = RecordKind::kContinue;
+            record.origin = in.self;
+            record.copy = static_cast<std::uint16_t>(i);
+            record.more = payload.more;
+            post(copy.worker, record, payload.bytes);
+            hold(in, payload.bytes.size());
+        }
+        if (plane_.incoming.find(slot, generation) == nullptr) {
+            return;
+        }
+    }
+}
+
+void Forwarder::abort_copies(IncomingDelivery& in) {
+    for (std::size_t i = 0; i < in.copies.size(); ++i) {
+        const auto copy = in.copies[i];
+        if (copy.done) {
+            continue;
+        }
+        in.copies[i].done = true;
+        if (copy.worker == plane_.config.worker) {
+            if (plane_.outgoing.find(copy.slot, copy.generation) != nullptr) {
+                abort_copy(copy.slot);
+            }
+        } else {
+            Record record;
+            record.kind = RecordKind::kContinue;
+            record.aborted = true;
+            record.copy = static_cast<std::uint16_t>(i);
+            record.origin = in.self;
+            post(copy.worker, record, {});
+        }
+    }
+    in.copies_open = 0;
+}
+
+void Forwarder::unroutable(std::uint32_t slot) {
+    auto& in = plane_.incoming.at(slot);
+    if (in.presettled && !in.multicast) {
+        ++plane_.counters.dropped_presettled;
+        if (Connection* connection = nullptr; auto* link = link_of(in, connection)) {
+            ++link->counters.dropped_presettled;
+        }
+    }
+    // A multicast copy that finds nobody below this router has done its work.
+    const bool done_here =
+        in.multicast && in.connection != kNoSlot && in.label.ingress != plane_.table->self();
+    settle(slot, {done_here ? Outcome::kAccepted : Outcome::kReleased, {}});
+}
+
+void Forwarder::settle(std::uint32_t slot, const DeliveryState& state) {
+    auto& in = plane_.incoming.at(slot);
+    if (in.settled) {
+        return;
+    }
+    Connection* connection = nullptr;
+    auto* link = link_of(in, connection);
+    if (in.balanced_egress != 0) {
+        forget_balanced(in);
+        in.balanced_egress = 0;
+    }
+    if (link != nullptr) {
+        --link->outstanding;
+        plane_.queue_credit(*connection, in.link);
+        unhold(in, in.held);
+        if (!in.presettled) {
+            link->counters.count(state.outcome);
+            count_outcome(*link, state.outcome);
+        }
+        if (!in.sender_settled) {
+            const bool second = link->receiver_settle_mode == ReceiverSettleMode::kSecond;
+            connection->engine().dispose(in.session, in.delivery_id, state, !second);
+            plane_.touch(*connection);
+            in.awaits_sender = second;
+        }
+    }
+    in.settled = true;
+    maybe_release_slot(slot);
+}
+
+void Forwarder::count_outcome(const IncomingLink& link, Outcome outcome) {
+    if (link.purpose != LinkPurpose::kEndpoint && link.purpose != LinkPurpose::kAnonymous) {
+        return;  // counted where the message entered the mesh
+    }
+    auto& counters = plane_.counters;
+    counters.accepted += outcome == Outcome::kAccepted ? 1U : 0U;
+    counters.rejected += outcome == Outcome::kRejected ? 1U : 0U;
+    counters.released += outcome == Outcome::kReleased ? 1U : 0U;
+    counters.modified += outcome == Outcome::kModified ? 1U : 0U;
+}
+
+void Forwarder::maybe_release_slot(std::uint32_t slot) {
+    const auto& in = plane_.incoming.at(slot);
+    if (in.settled && in.complete && !in.awaits_sender && in.copies_open == 0) {
+        plane_.incoming.give_back(slot);
+    }
+}
+
+void Forwarder::on_copy_outcome(const DeliveryId& origin,
+                                std::uint16_t copy,
+                                const DeliveryState& state,
+                                bool final) {
+    auto* in = plane_.incoming.find(origin.slot, origin.generation);
+    if (in == nullptr || copy >= in->copies.size() || in->copies[copy].done) {
+        return;
+    }
+    if (!final) {
+        Connection* connection = nullptr;
+        if (const auto* link = link_of(*in, connection);
+            link != nullptr && !in->settled && !in->sender_settled && !in->multicast) {
+            connection->engine().dispose(in->session, in->delivery_id, state, false);
+            plane_.touch(*connection);
+            in->outcome.set(state);
+            in->awaits_sender = link->receiver_settle_mode == ReceiverSettleMode::kSecond;
+        }
+        return;
+    }
+    in->copies[copy].done = true;
+    --in->copies_open;
+    if (in->settled) {
+        maybe_release_slot(origin.slot);
+        return;
+    }
+    if (!in->multicast) {
+        in->awaits_sender = false;  // the sender settled, or the consumer was faster
+        const bool told = in->sender_settled && in->outcome.outcome != Outcome::kNone;
+        settle(origin.slot, told ? DeliveryState{in->outcome.outcome, {}} : state);
+        return;
+    }
+    if (in->outcome.outcome == Outcome::kNone || rank(state.outcome) > rank(in->outcome.outcome)) {
+        in->outcome.set(state);
+    }
+    if (in->copies_open == 0) {
+        const auto kept = in->outcome;
+        settle(origin.slot, kept.view());
+    }
+}
+
+void Forwarder::on_sender_disposition(std::uint64_t context, bool settled) {
+    const auto slot = context_slot(context);
+    auto* in = plane_.incoming.find(slot, context_generation(context));
+    if (in == nullptr || !settled) {
+        return;
+    }
+    in->sender_settled = true;
+    in->awaits_sender = false;
+    for (std::size_t i = 0; i < in->copies.size(); ++i) {
+        const auto copy = in->copies[i];
+        if (copy.done) {
+            continue;
+        }
+        if (copy.worker != plane_.config.worker) {
+            Record record;
+            record.kind = RecordKind::kSettle;
+            record.origin = in->self;
+            record.copy = static_cast<std::uint16_t>(i);
+            post(copy.worker, record, {});
+        } else if (auto* out = plane_.outgoing.find(copy.slot, copy.generation);
+                   out != nullptr && out->told_upstream) {
+            on_sender_settled_here(copy.slot);
+            if (plane_.incoming.find(slot, context_generation(context)) == nullptr) {
+                return;
+            }
+        }
+    }
+    maybe_release_slot(slot);
+}
+
+void Forwarder::on_incoming_gone(Connection& connection, LinkIndex index, IncomingLink& link) {
+    if (link.outstanding == 0 && link.receiver_settle_mode == ReceiverSettleMode::kFirst) {
+        return;
+    }
+    plane_.incoming.for_each([&](std::uint32_t slot, IncomingDelivery& in) {
+        if (in.connection != connection.id().slot || in.link != index ||
+            in.link_generation != link.generation ||
+            in.connection_generation != connection.id().generation) {
+            return;
+        }
+        in.sender_settled = true;
+        in.held = 0;
+        if (in.awaits_sender) {  // nobody is left to settle it: it counts as settled
+            on_sender_disposition(pack_context(slot, plane_.incoming.generation(slot)), true);
+            return;
+        }
+        const bool half_received = !in.complete;
+        in.complete = true;
+        if (half_received && !in.settled) {
+            abort_copies(in);
+            settle(slot, {Outcome::kNone, {}});
+            return;
+        }
+        maybe_release_slot(slot);
+    });
+}
+
+void Forwarder::originate(std::string_view address, std::span<const std::byte> message) {
+    const auto key = routing::parse_address(address, plane_.table->self_name());
+    if (!key) {
+        return;
+    }
+    const auto slot = plane_.incoming.take();
+    auto& in = plane_.incoming.at(slot);
+    in.reset();
+    in.self = {plane_.config.worker, slot, plane_.incoming.generation(slot)};
+    in.sender_settled = in.presettled = in.complete = true;
+    in.label.presettled = true;
+    in.label.ingress = plane_.table->self();
+    in.label.address = routing::hash_key(key->key());
+    in.label.sequence = std::uint32_t{plane_.config.worker} << 26U | (++sequence_ & 0x3ffffffU);
+    in.label.hop_limit = 255;
+    targets_.clear();
+    if (key->kind == routing::AddressClass::kTopological) {
+        if (const auto target = towards(routing::router_id(key->router), 0);
+            target.kind != Target::Kind::kNone) {
+            targets_.push_back(target);
+        }
+    } else if (const auto* route = plane_.table->find(in.label.address); route != nullptr) {
+        std::uint32_t cursor = in.label.sequence;
+        choose_by_key(in, *route, cursor);
+    }
+    forward(slot, {}, {message, nullptr, false});
+}
+
+}  // namespace amqmesh::link

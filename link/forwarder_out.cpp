@@ -1,0 +1,612 @@
+// The sending half: a copy finds its link, is written when credit allows, and is concluded. [data
+// path 7]
+#include "link/forwarder.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+
+namespace amqmesh::link {
+
+namespace {
+
+/// A streaming copy tells its origin's worker of memory given back in steps of this many bytes.
+constexpr std::size_t kProgressStep = 32 * 1024;
+
+}  // namespace
+
+void Forwarder::offer(std::uint32_t slot,
+                      const Target& target,
+                      const ConnectionId& arrival,
+                      const Payload& payload) {
+    auto& in = plane_.incoming.at(slot);
+    const auto copy = static_cast<std::uint16_t>(in.copies.size());
+    Connection* connection = nullptr;
+    const auto* link = link_of(in, connection);
+    const bool second =
+        link != nullptr && link->receiver_settle_mode == ReceiverSettleMode::kSecond;
+    if (target.kind != Target::Kind::kNone && target.worker() != plane_.config.worker) {
+        in.copies.push_back({target.worker(), kNoSlot, 0, false});
+        Record record;
+        record.kind = RecordKind::kOffer;
+        record.more = payload.more;
+        record.presettled = in.presettled;
+        record.second_mode = second;
+        record.multicast = in.multicast;
+        record.copy = copy;
+        record.message_format = in.message_format;
+        record.origin = in.self;
+        record.target = target;
+        record.arrival = arrival;
+        record.label = in.label;
+        post(target.worker(), record, payload.bytes);
+        hold(in, payload.bytes.size());
+        return;
+    }
+    const auto out_slot = plane_.outgoing.take();
+    in.copies.push_back(
+        {plane_.config.worker, out_slot, plane_.outgoing.generation(out_slot), false});
+    auto& out = plane_.outgoing.at(out_slot);
+    out = OutgoingDelivery{};
+    out.origin = in.self;
+    out.copy = copy;
+    out.presettled = in.presettled;
+    out.second_mode = second;
+    out.multicast = in.multicast;
+    out.message_format = in.message_format;
+    out.arrival = arrival;
+    out.label = in.label;
+    place(out_slot, target, payload);
+}
+
+void Forwarder::place(std::uint32_t out_slot, const Target& target, const Payload& payload) {
+    auto& out = plane_.outgoing.at(out_slot);
+    out.streaming = out.streaming || payload.more;
+    out.complete = !payload.more;
+    out.to_mesh = target.kind == Target::Kind::kNeighbour;
+    Connection* connection = nullptr;
+    LinkIndex index = 0;
+    if (out.to_mesh) {
+        out.label.egress = target.egress;
+        connection = plane_.connection(target.neighbour);
+        const auto lane = connection != nullptr ? connection->lane_for(out.label, out.streaming)
+                                                : Connection::LaneChoice{};
+        index = lane.link;
+        connection = lane.found ? connection : nullptr;
+    } else if (target.kind == Target::Kind::kConsumer) {
+        connection = plane_.connection(target.consumer.connection);
+        index = target.consumer.link;
+    }
+    auto* link = connection != nullptr ? connection->outgoing(index) : nullptr;
+    const bool alive =
+        link != nullptr && (out.to_mesh || link->generation == target.consumer.generation);
+    if (!alive) {
+        keep(out, payload, 0);
+        if (target.kind == Target::Kind::kNone) {
+            park(out_slot);
+        } else {
+            redispatch(out_slot);
+        }
+        return;
+    }
+    push(*connection, index, *link, out_slot, payload);
+}
+
+void Forwarder::push(Connection& connection,
+                     LinkIndex index,
+                     OutgoingLink& link,
+                     std::uint32_t out_slot,
+                     const Payload& payload) {
+    auto& out = plane_.outgoing.at(out_slot);
+    out.connection = connection.id().slot;
+    out.link = index;
+    auto& engine = connection.engine();
+    out.session = engine.session_of(index);
+    const bool idle = link.waiting.size == 0 && out.content.empty();
+    if (!idle || !link.attached || !engine.writable(index)) {
+        out.stage = OutgoingDelivery::Stage::kWaiting;
+        append(link.waiting, out_slot);
+        keep(out, payload, 0);
+        if (link.attached && link.waiting.size == 1) {
+            pump(connection, index);  // content that was kept while it had no link
+        } else {
+            update_gauge(connection, index, link);
+        }
+        return;
+    }
+    start(connection, index, link, out_slot);
+    Engine::Written written;
+    if (!payload.bytes.empty() || !payload.more) {
+        written = engine.write_delivery(index, payload.bytes, payload.owner, payload.more);
+    }
+    plane_.touch(connection);
+    if (written.complete && !payload.more) {
+        finish_sending(connection, index, link, out_slot);
+        return;
+    }
+    append(link.waiting, out_slot);
+    keep(out, payload, written.bytes);
+    consumed(out, written.bytes);
+    update_gauge(connection, index, link);
+}
+
+void Forwarder::start(Connection& connection,
+                      LinkIndex index,
+                      OutgoingLink& link,
+                      std::uint32_t out_slot) {
+    auto& out = plane_.outgoing.at(out_slot);
+    out.send_settled =
+        !out.to_mesh && (link.settle_mode == SenderSettleMode::kSettled ||
+                         (out.presettled && link.settle_mode == SenderSettleMode::kMixed));
+    OutboundDelivery delivery;
+    MeshLabel::Bytes label;
+    std::array<std::byte, 8> tag{};
+    if (out.to_mesh) {
+        label = out.label.encode();
+        delivery.tag = label;
+    } else {
+        const auto number = link.tag++;
+        for (std::size_t i = 0; i < tag.size(); ++i) {
+            tag[i] = static_cast<std::byte>((number >> (8 * (tag.size() - 1 - i))) & 0xffU);
+        }
+        // The low bytes are enough while the window of unsettled deliveries is below 2^32.
+        delivery.tag = std::span<const std::byte>(tag).last(4);
+    }
+    delivery.message_format = out.message_format;
+    delivery.settled = out.send_settled;
+    delivery.context = pack_context(out_slot, plane_.outgoing.generation(out_slot));
+    out.delivery_id = connection.engine().start_delivery(index, delivery);
+    out.stage = OutgoingDelivery::Stage::kSending;
+    ++link.counters.deliveries;
+    link.counters.presettled += out.send_settled ? 1U : 0U;
+    if (!out.to_mesh) {
+        ++plane_.counters.egress;
+        ++plane_.address_counters(out.label.address).egress;
+    }
+}
+
+void Forwarder::finish_sending(Connection& connection,
+                               LinkIndex index,
+                               OutgoingLink& link,
+                               std::uint32_t out_slot) {
+    auto& out = plane_.outgoing.at(out_slot);
+    if (out.send_settled) {
+        conclude(out_slot, {Outcome::kAccepted, {}});
+    } else {
+        out.stage = OutgoingDelivery::Stage::kSent;
+        append(link.sent, out_slot);
+    }
+    update_gauge(connection, index, link);
+}
+
+void Forwarder::keep(OutgoingDelivery& out, const Payload& payload, std::size_t already) {
+    const auto rest = payload.bytes.subspan(already);
+    out.content.append(rest, payload.owner);
+    if (out.origin.worker == plane_.config.worker) {
+        if (auto* in = plane_.incoming.find(out.origin.slot, out.origin.generation)) {
+            hold(*in, rest.size());
+        }
+    }
+}
+
+void Forwarder::consumed(OutgoingDelivery& out, std::size_t bytes) {
+    if (out.origin.worker == plane_.config.worker) {
+        return;  // what never waited was never held; pump() gives back the rest
+    }
+    out.progress += static_cast<std::uint32_t>(bytes);
+    if (out.streaming && (out.progress >= kProgressStep || out.content.empty()) &&
+        out.progress != 0) {
+        auto record = record_for(RecordKind::kProgress, out);
+        record.bytes = out.progress;
+        out.progress = 0;
+        post(out.origin.worker, record, {});
+    }
+}
+
+void Forwarder::extend(std::uint32_t out_slot, const Payload& payload) {
+    auto& out = plane_.outgoing.at(out_slot);
+    out.complete = !payload.more;
+    auto* connection =
+        out.stage == OutgoingDelivery::Stage::kParked
+            ? nullptr
+            : plane_.connection(out.connection, plane_.connections.generation(out.connection));
+    auto* link = connection != nullptr ? connection->outgoing(out.link) : nullptr;
+    if (link == nullptr || link->waiting.head != out_slot ||
+        out.stage != OutgoingDelivery::Stage::kSending || !out.content.empty() ||
+        !connection->engine().writable(out.link)) {
+        keep(out, payload, 0);
+        if (link != nullptr && link->waiting.head == out_slot) {
+            pump(*connection, out.link);
+        }
+        return;
+    }
+    if (payload.bytes.empty() && payload.more) {
+        return;
+    }
+    const auto index = out.link;
+    const auto written =
+        connection->engine().write_delivery(index, payload.bytes, payload.owner, payload.more);
+    plane_.touch(*connection);
+    if (written.complete && !payload.more) {
+        remove(link->waiting, out_slot);
+        finish_sending(*connection, index, *link, out_slot);
+        pump(*connection, index);
+        return;
+    }
+    keep(out, payload, written.bytes);
+    consumed(out, written.bytes);
+}
+
+void Forwarder::pump(Connection& connection, LinkIndex index) {
+    auto* link = connection.outgoing(index);
+    if (link == nullptr || !link->attached) {
+        return;
+    }
+    auto& engine = connection.engine();
+    while (link->waiting.head != kNoSlot && engine.writable(index)) {
+        const auto out_slot = link->waiting.head;
+        auto& out = plane_.outgoing.at(out_slot);
+        if (out.stage == OutgoingDelivery::Stage::kWaiting) {
+            start(connection, index, *link, out_slot);
+        }
+        if (out.content.empty() && !out.complete) {
+            break;
+        }
+        const bool last = out.complete && out.content.single();
+        const auto written =
+            engine.write_delivery(index, out.content.front(), out.content.front_owner(), !last);
+        plane_.touch(connection);
+        out.content.consume(written.bytes);
+        if (out.origin.worker == plane_.config.worker) {
+            if (auto* in = plane_.incoming.find(out.origin.slot, out.origin.generation)) {
+                unhold(*in, written.bytes);
+            }
+        }
+        consumed(out, written.bytes);
+        if (!written.complete) {
+            break;
+        }
+        if (last) {
+            remove(link->waiting, out_slot);
+            finish_sending(connection, index, *link, out_slot);
+        }
+    }
+    if (link->drain && link->waiting.size == 0) {
+        link->drain = false;
+        engine.drained(index);
+        plane_.touch(connection);
+    }
+    update_gauge(connection, index, *link);
+}
+
+void Forwarder::update_gauge(Connection& connection, LinkIndex index, const OutgoingLink& link) {
+    if (link.gauge == 0) {
+        return;
+    }
+    const auto credit = static_cast<std::int64_t>(connection.engine().send_credit(index));
+    const auto free = std::min<std::int64_t>(credit, INT32_MAX) - link.waiting.size;
+    plane_.shared->gauges.set(
+        link.gauge, {static_cast<std::int32_t>(free), link.waiting.size + link.sent.size});
+}
+
+void Forwarder::on_consumer_disposition(std::uint64_t context,
+                                        const DeliveryState& state,
+                                        bool settled) {
+    const auto slot = context_slot(context);
+    auto* out = plane_.outgoing.find(slot, context_generation(context));
+    if (out == nullptr || out->stage == OutgoingDelivery::Stage::kParked) {
+        return;
+    }
+    if (!settled) {
+        const bool terminal =
+            state.outcome != Outcome::kNone && state.outcome != Outcome::kReceived;
+        if (!terminal) {
+            return;
+        }
+        if (out->second_mode && !out->multicast && !out->to_mesh) {
+            out->told_upstream = true;
+            tell_origin(*out, state, false);
+            return;
+        }
+        if (out->stage == OutgoingDelivery::Stage::kSending) {
+            return;  // the consumer has made up its mind early; its settlement will follow
+        }
+        settle_downstream(*out);
+    }
+    auto* connection =
+        plane_.connection(out->connection, plane_.connections.generation(out->connection));
+    const auto index = out->link;
+    if (auto* link = connection != nullptr ? connection->outgoing(index) : nullptr) {
+        link->counters.count(state.outcome);
+        if (out->stage == OutgoingDelivery::Stage::kSending) {
+            // Settled before the last frame: the rest is of no use to anyone.
+            connection->engine().abort_delivery(index);
+            remove(link->waiting, slot);
+            conclude(slot, state);
+            pump(*connection, index);
+            return;
+        }
+        remove(link->sent, slot);
+        conclude(slot, state);
+        update_gauge(*connection, index, *link);
+        return;
+    }
+    conclude(slot, state);
+}
+
+void Forwarder::settle_downstream(OutgoingDelivery& out) {
+    auto* connection =
+        plane_.connection(out.connection, plane_.connections.generation(out.connection));
+    if (connection != nullptr) {
+        connection->engine().settle_outgoing(out.session, out.delivery_id, {});
+        plane_.touch(*connection);
+    }
+}
+
+void Forwarder::abort_copy(std::uint32_t out_slot) {
+    auto& out = plane_.outgoing.at(out_slot);
+    if (out.stage == OutgoingDelivery::Stage::kParked) {
+        std::erase(parked_, out_slot);
+        free_outgoing(out_slot);
+        return;
+    }
+    auto* connection =
+        plane_.connection(out.connection, plane_.connections.generation(out.connection));
+    auto* link = connection != nullptr ? connection->outgoing(out.link) : nullptr;
+    if (link == nullptr) {
+        free_outgoing(out_slot);
+        return;
+    }
+    const auto index = out.link;
+    const bool begun = out.stage == OutgoingDelivery::Stage::kSending;
+    if (out.stage == OutgoingDelivery::Stage::kSent) {
+        remove(link->sent, out_slot);
+        settle_downstream(out);
+    } else {
+        remove(link->waiting, out_slot);
+    }
+    if (begun) {
+        connection->engine().abort_delivery(index);
+        plane_.touch(*connection);
+    }
+    free_outgoing(out_slot);
+    pump(*connection, index);
+}
+
+void Forwarder::on_outgoing_gone(Connection& connection, LinkIndex index, OutgoingLink& link) {
+    // Detach the lists first: what is redispatched must not find this link again.
+    const auto waiting = std::exchange(link.waiting, {});
+    const auto sent = std::exchange(link.sent, {});
+    link.attached = false;
+    if (link.gauge != 0) {
+        plane_.shared->gauges.give_back(std::exchange(link.gauge, 0));
+    }
+    std::uint32_t next = kNoSlot;
+    for (auto slot = sent.head; slot != kNoSlot; slot = next) {
+        next = plane_.outgoing.at(slot).next;
+        conclude(slot, modified_failed());
+    }
+    for (auto slot = waiting.head; slot != kNoSlot; slot = next) {
+        auto& out = plane_.outgoing.at(slot);
+        next = out.next;
+        if (out.stage == OutgoingDelivery::Stage::kSending) {
+            conclude(slot, modified_failed());
+        } else {
+            redispatch(slot);
+        }
+    }
+    (void)connection;
+    (void)index;
+}
+
+void Forwarder::redispatch(std::uint32_t out_slot) {
+    auto& out = plane_.outgoing.at(out_slot);
+    const auto target = out.multicast ? Target{} : choose_again(out);
+    if (target.kind == Target::Kind::kNone || target.kind == Target::Kind::kInProcess) {
+        const bool way_may_come = !out.multicast && out.label.egress != 0;
+        if (way_may_come) {
+            park(out_slot);
+        } else {
+            conclude(out_slot, {Outcome::kReleased, {}});
+        }
+        return;
+    }
+    if (target.worker() == plane_.config.worker) {
+        const Payload nothing{{}, nullptr, !out.complete};
+        place(out_slot, target, nothing);
+        return;
+    }
+    if (!out.complete || out.origin.worker != plane_.config.worker) {
+        // Half a stream, or a third worker involved: the sender tries again.
+        conclude(out_slot, {Outcome::kReleased, {}});
+        return;
+    }
+    auto* in = plane_.incoming.find(out.origin.slot, out.origin.generation);
+    if (in != nullptr) {
+        const auto content = out.content.joined();
+        auto record = record_for(RecordKind::kOffer, out);
+        record.target = target;
+        in->copies[out.copy].worker = target.worker();
+        in->copies[out.copy].slot = kNoSlot;
+        post(target.worker(), record, std::as_bytes(std::span(content)));
+    }
+    free_outgoing(out_slot);
+}
+
+void Forwarder::park(std::uint32_t out_slot) {
+    auto& out = plane_.outgoing.at(out_slot);
+    if (parked_.size() >= kParkedMax) {
+        conclude(out_slot, {Outcome::kReleased, {}});
+        return;
+    }
+    out.stage = OutgoingDelivery::Stage::kParked;
+    if (out.parked_until == 0) {
+        out.parked_until = plane_.now + kParkTime;
+    }
+    parked_.push_back(out_slot);
+}
+
+void Forwarder::on_table_changed() {
+    const auto parked = std::exchange(parked_, {});
+    for (const auto slot : parked) {
+        redispatch(slot);
+    }
+}
+
+std::optional<Time> Forwarder::tick() {
+    std::optional<Time> next;
+    const auto parked = std::exchange(parked_, {});
+    for (const auto slot : parked) {
+        const auto until = plane_.outgoing.at(slot).parked_until;
+        if (until <= plane_.now) {
+            conclude(slot, {Outcome::kReleased, {}});
+        } else {
+            parked_.push_back(slot);
+            next = next ? std::min(*next, until) : until;
+        }
+    }
+    return next;
+}
+
+void Forwarder::conclude(std::uint32_t out_slot, const DeliveryState& state) {
+    auto& out = plane_.outgoing.at(out_slot);
+    if (out.presettled && state.outcome != Outcome::kAccepted && !out.to_mesh) {
+        ++plane_.counters.dropped_presettled;
+    }
+    tell_origin(out, state, true);
+    free_outgoing(out_slot);
+}
+
+void Forwarder::tell_origin(const OutgoingDelivery& out, const DeliveryState& state, bool final) {
+    if (out.origin.worker == plane_.config.worker) {
+        on_copy_outcome(out.origin, out.copy, state, final);
+        return;
+    }
+    auto record = record_for(RecordKind::kOutcome, out);
+    record.outcome = state.outcome;
+    record.settled = final;
+    post(out.origin.worker, record, state.raw);
+}
+
+void Forwarder::free_outgoing(std::uint32_t out_slot) {
+    auto& out = plane_.outgoing.at(out_slot);
+    if (out.origin.worker != plane_.config.worker) {
+        remote_.erase({out.origin, out.copy});
+    }
+    out.content.clear();
+    plane_.outgoing.give_back(out_slot);
+}
+
+void Forwarder::append(DeliveryList& list, std::uint32_t out_slot) {
+    auto& out = plane_.outgoing.at(out_slot);
+    out.previous = list.tail;
+    out.next = kNoSlot;
+    if (list.tail != kNoSlot) {
+        plane_.outgoing.at(list.tail).next = out_slot;
+    } else {
+        list.head = out_slot;
+    }
+    list.tail = out_slot;
+    ++list.size;
+}
+
+void Forwarder::remove(DeliveryList& list, std::uint32_t out_slot) {
+    const auto& out = plane_.outgoing.at(out_slot);
+    if (out.previous != kNoSlot) {
+        plane_.outgoing.at(out.previous).next = out.next;
+    } else {
+        list.head = out.next;
+    }
+    if (out.next != kNoSlot) {
+        plane_.outgoing.at(out.next).previous = out.previous;
+    } else {
+        list.tail = out.previous;
+    }
+    --list.size;
+}
+
+Record Forwarder::record_for(RecordKind kind, const OutgoingDelivery& out) const {
+    Record record;
+    record.kind = kind;
+    record.presettled = out.presettled;
+    record.second_mode = out.second_mode;
+    record.multicast = out.multicast;
+    record.more = !out.complete;
+    record.copy = out.copy;
+    record.message_format = out.message_format;
+    record.origin = out.origin;
+    record.arrival = out.arrival;
+    record.label = out.label;
+    return record;
+}
+
+void Forwarder::post(std::uint16_t worker,
+                     const Record& record,
+                     std::span<const std::byte> payload) {
+    auto sized = record;
+    sized.payload_size = static_cast<std::uint32_t>(payload.size());
+    append_record(plane_.batches[worker].bytes, sized, payload);
+}
+
+void Forwarder::on_record(const Record& record, std::span<const std::byte> payload) {
+    const Payload rest{payload, nullptr, record.more};
+    switch (record.kind) {
+        case RecordKind::kOffer: {
+            const auto slot = plane_.outgoing.take();
+            auto& out = plane_.outgoing.at(slot);
+            out = OutgoingDelivery{};
+            out.origin = record.origin;
+            out.copy = record.copy;
+            out.presettled = record.presettled;
+            out.second_mode = record.second_mode;
+            out.multicast = record.multicast;
+            out.message_format = record.message_format;
+            out.arrival = record.arrival;
+            out.label = record.label;
+            if (record.more || record.second_mode) {
+                remote_[{record.origin, record.copy}] = slot;
+            }
+            place(slot, record.target, rest);
+            return;
+        }
+        case RecordKind::kContinue:
+        case RecordKind::kSettle: {
+            const auto found = remote_.find({record.origin, record.copy});
+            if (found == remote_.end()) {
+                return;
+            }
+            const auto slot = found->second;
+            if (record.kind == RecordKind::kSettle) {
+                if (auto& out = plane_.outgoing.at(slot); out.told_upstream) {
+                    on_sender_settled_here(slot);
+                }
+            } else if (record.aborted) {
+                abort_copy(slot);
+            } else {
+                extend(slot, rest);
+            }
+            return;
+        }
+        case RecordKind::kProgress:
+            if (auto* in = plane_.incoming.find(record.origin.slot, record.origin.generation)) {
+                unhold(*in, record.bytes);
+            }
+            return;
+        case RecordKind::kOutcome:
+            on_copy_outcome(record.origin, record.copy, {record.outcome, payload}, record.settled);
+            return;
+    }
+}
+
+void Forwarder::on_sender_settled_here(std::uint32_t out_slot) {
+    auto& out = plane_.outgoing.at(out_slot);
+    settle_downstream(out);
+    auto* connection =
+        plane_.connection(out.connection, plane_.connections.generation(out.connection));
+    if (auto* link = connection != nullptr ? connection->outgoing(out.link) : nullptr) {
+        remove(link->sent, out_slot);
+    }
+    conclude(out_slot, {Outcome::kAccepted, {}});
+}
+
+}  // namespace amqmesh::link

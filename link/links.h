@@ -1,0 +1,87 @@
+// What this node knows about each AMQP link beyond the engine's own state.
+#pragma once
+
+#include "link/amqp_types.h"
+#include "link/control_messages.h"
+#include "link/delivery.h"
+#include "routing/address_key.h"
+#include "routing/forwarding_table.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace amqmesh::link {
+
+/// What a link is for.
+enum class LinkPurpose : std::uint8_t {
+    kNone,
+    kEndpoint,   ///< a client's, with an address
+    kAnonymous,  ///< a client's sender without target address: `to` of each message decides
+    kControl,    ///< routing protocol with a neighbour
+    kShortLane,  ///< neighbour's single-frame deliveries
+    kStreamLane  ///< neighbour's multi-frame deliveries, one at a time
+};
+
+struct LinkCounters {
+    std::uint64_t deliveries = 0, presettled = 0, dropped_presettled = 0;
+    std::uint64_t accepted = 0, rejected = 0, released = 0, modified = 0;
+
+    void count(Outcome outcome);
+};
+
+/// Deliveries in one of an outgoing link's stages, in order (indices into the plane's slab).
+struct DeliveryList {
+    std::uint32_t head = kNoSlot, tail = kNoSlot;
+    std::uint32_t size = 0;
+};
+
+/// Peer sends, we receive.
+struct IncomingLink {
+    std::uint32_t generation = 0;
+    LinkPurpose purpose = LinkPurpose::kNone;
+    std::string name;
+    std::string key;  ///< canonical; empty for anonymous and lanes
+    routing::AddressHash hash = 0;
+    routing::RouterId router = 0;  ///< address names another router (kTopological)
+    routing::Treatment treatment = routing::Treatment::kBalanced;
+    ReceiverSettleMode receiver_settle_mode = ReceiverSettleMode::kFirst;
+    std::uint32_t capacity = 0;
+    std::uint32_t outstanding = 0;  ///< deliveries that have not left the mesh
+    bool routable = false;          ///< as of routable_generation's table
+    std::uint64_t routable_generation = 0;
+    bool credit_queued = false;  ///< on the plane's list of links to renew
+    std::uint32_t cursor = 0;    ///< round robin
+    std::uint32_t sequence = 0;  ///< of the mesh label
+    std::uint32_t lane = 0;      ///< stream lane in use, sticky while deliveries are open
+    Time attached_at = 0;
+    Time zero_credit_since = 0;
+    LinkCounters counters;
+
+    // Route cache, valid for one table generation.
+    std::uint64_t route_generation = 0;
+    const routing::AddressRoute* route = nullptr;
+};
+
+/// We send, peer receives.
+struct OutgoingLink {
+    std::uint32_t generation = 0;
+    LinkPurpose purpose = LinkPurpose::kNone;
+    std::string name;
+    std::string key;
+    routing::Treatment treatment = routing::Treatment::kBalanced;
+    SenderSettleMode settle_mode = SenderSettleMode::kMixed;
+    std::uint32_t gauge = 0;
+    std::uint32_t lane = 0;  ///< number of a stream lane
+    bool attached = false;   ///< answered (lanes: usable)
+    bool drain = false;
+    std::uint32_t last_credit = 0;  ///< as of the last flow
+    std::uint64_t tag = 0;
+    DeliveryList waiting;  ///< kWaiting and kSending (first only)
+    DeliveryList sent;     ///< kSent
+    Time attached_at = 0;
+    LinkCounters counters;
+};
+
+}  // namespace amqmesh::link

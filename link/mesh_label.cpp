@@ -1,0 +1,57 @@
+#include "link/mesh_label.h"
+
+namespace amqmesh::link {
+
+namespace {
+
+constexpr unsigned kFlagPresettled = 0x01;
+
+template <typename Int>
+void put(MeshLabel::Bytes& bytes, std::size_t at, Int value) {
+    for (std::size_t i = 0; i < sizeof(Int); ++i) {
+        bytes[at + i] = static_cast<std::byte>((value >> (8 * (sizeof(Int) - 1 - i))) & 0xffU);
+    }
+}
+
+template <typename Int>
+Int get(std::span<const std::byte> bytes, std::size_t at) {
+    std::uint64_t value = 0;
+    for (std::size_t i = 0; i < sizeof(Int); ++i) {
+        value = value << 8U | std::to_integer<std::uint64_t>(bytes[at + i]);
+    }
+    return static_cast<Int>(value);
+}
+
+}  // namespace
+
+MeshLabel::Bytes MeshLabel::encode() const {
+    Bytes bytes{};
+    bytes[0] = static_cast<std::byte>(kVersion << 4U | (presettled ? kFlagPresettled : 0U));
+    bytes[1] = static_cast<std::byte>(hop_limit);
+    put<std::uint16_t>(bytes, 2, flow);
+    put<std::uint32_t>(bytes, 4, sequence);
+    put<std::uint64_t>(bytes, 8, ingress);
+    put<std::uint64_t>(bytes, 16, egress);
+    put<std::uint64_t>(bytes, 24, address);
+    return bytes;
+}
+
+std::optional<MeshLabel> MeshLabel::decode(std::span<const std::byte> tag) {
+    if (tag.size() != kBytes || std::to_integer<unsigned>(tag[0]) >> 4U != kVersion) {
+        return std::nullopt;
+    }
+    MeshLabel label;
+    label.presettled = (std::to_integer<unsigned>(tag[0]) & kFlagPresettled) != 0;
+    label.hop_limit = std::to_integer<std::uint8_t>(tag[1]);
+    label.flow = get<std::uint16_t>(tag, 2);
+    label.sequence = get<std::uint32_t>(tag, 4);
+    label.ingress = get<std::uint64_t>(tag, 8);
+    label.egress = get<std::uint64_t>(tag, 16);
+    label.address = get<std::uint64_t>(tag, 24);
+    if (label.ingress == 0 || label.address == 0) {
+        return std::nullopt;
+    }
+    return label;
+}
+
+}  // namespace amqmesh::link

@@ -1,0 +1,40 @@
+// Looks at the few fields of a message that routing needs, without decoding the rest.
+// Message format: AMQP 1.0 part 3, section 3.2.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace amqmesh::link {
+
+struct MessageScan {
+    enum class Status : std::uint8_t {
+        kComplete,   ///< everything up to and including properties was seen (or is not there)
+        kNeedsMore,  ///< the bytes end before
+        kMalformed   ///< not an AMQP message as far as looked at
+    };
+
+    Status status = Status::kMalformed;
+    std::uint8_t priority = 4;            ///< header; default 4
+    std::optional<std::uint32_t> ttl_ms;  ///< header
+    std::optional<std::string_view> to;   ///< properties; a view into the scanned bytes
+};
+
+/// Cost: the bytes of the sections before the body; no allocation.
+MessageScan scan_message(std::span<const std::byte> bytes);
+
+/// The one binary of a message whose body is a single data section (control messages); nothing if
+/// it is anything else.
+std::optional<std::string_view> data_body(std::span<const std::byte> message);
+
+/// Section code and length in front of `size` bytes of a data section; put before the bytes.
+struct DataHeader {
+    std::byte bytes[8];  // NOLINT(modernize-avoid-c-arrays): a wire image
+};
+
+DataHeader data_header(std::uint32_t size);
+
+}  // namespace amqmesh::link

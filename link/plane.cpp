@@ -1,0 +1,84 @@
+#include "link/plane.h"
+
+#include "link/connection.h"
+
+#include <random>
+#include <utility>
+
+namespace amqmesh::link {
+
+namespace {
+
+std::shared_ptr<const routing::ForwardingTable> empty_table(const std::string& name) {
+    routing::ForwardingTableBuilder builder(routing::router_id(name), name);
+    routing::TableChange change;
+    return builder.publish(change);
+}
+
+}  // namespace
+
+Plane::Plane(PlaneConfig plane_config, PlaneOutlet& plane_outlet)
+    : config(std::move(plane_config)),
+      outlet(plane_outlet),
+      shared(config.shared ? config.shared : std::make_shared<SharedState>()),
+      table(empty_table(config.router_name)) {
+    batches.resize(config.workers);
+    for (auto& batch : batches) {
+        batch.from = config.worker;
+    }
+    std::random_device random;
+    name_seed_ = std::uint64_t{random()} << 32U | random();
+}
+
+Plane::~Plane() = default;
+
+Connection* Plane::connection(std::uint32_t slot, std::uint32_t generation) {
+    auto* holder = connections.find(slot, generation);
+    return holder != nullptr ? holder->connection.get() : nullptr;
+}
+
+Connection* Plane::connection(const ConnectionId& id) {
+    return id.worker == config.worker ? connection(id.slot, id.generation) : nullptr;
+}
+
+void Plane::touch(Connection& connection) {
+    if (!connection.dirty) {
+        connection.dirty = true;
+        dirty.push_back(connection.id());
+    }
+}
+
+void Plane::queue_credit(Connection& connection, LinkIndex link) {
+    auto* in = connection.incoming(link);
+    if (in != nullptr && !in->credit_queued) {
+        in->credit_queued = true;
+        credit_due.push_back(connection.key(link));
+    }
+}
+
+AddressCounters& Plane::address_counters(routing::AddressHash hash) {
+    if (address_counters_.size() >= kAddressCountersMax) {
+        address_counters_.clear();
+    }
+    auto& counters_of = address_counters_[hash];
+    counters_of.hash = hash;
+    return counters_of;
+}
+
+std::string Plane::unique_name() {
+    static constexpr std::string_view kDigits =
+        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    // Ten digits of per-process randomness, five of worker and count, read as one number each.
+    std::uint64_t random = name_seed_;
+    std::uint64_t count = name_count_++ * config.workers + config.worker;
+    std::string name;
+    for (int i = 0; i < 10; ++i, random /= kDigits.size()) {
+        name.push_back(kDigits[random % kDigits.size()]);
+    }
+    for (int i = 0; i < 5 || count != 0; ++i, count /= kDigits.size()) {
+        name.push_back(kDigits[count % kDigits.size()]);
+    }
+    return name;
+}
+
+}  // namespace amqmesh::link

@@ -1,0 +1,101 @@
+// What the parts of one worker's data plane share: connections, deliveries, the routing snapshot,
+// and the lists of what the end of the burst has to do. One thread.
+#pragma once
+
+#include "link/chunk.h"
+#include "link/data_plane.h"
+#include "link/delivery.h"
+#include "link/shared_state.h"
+#include "link/slab.h"
+#include "routing/forwarding_table.h"
+#include "routing/node.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace amqmesh::link {
+
+class Connection;
+class Forwarder;
+
+/// A link of this worker, as remembered by lists: both may have ended since.
+struct LinkKey {
+    std::uint32_t connection = kNoSlot;
+    std::uint32_t connection_generation = 0;
+    LinkIndex link = 0;
+    std::uint32_t link_generation = 0;
+};
+
+struct ConnectionHolder {
+    std::unique_ptr<Connection> connection;
+};
+
+/// Two numbers in the engine's 64-bit delivery context.
+constexpr std::uint64_t pack_context(std::uint32_t slot, std::uint32_t generation) {
+    return std::uint64_t{generation & 0x7fffffffU} << 32U | slot;
+}
+
+constexpr std::uint32_t context_slot(std::uint64_t context) {
+    return static_cast<std::uint32_t>(context);
+}
+
+constexpr std::uint32_t context_generation(std::uint64_t context) {
+    return static_cast<std::uint32_t>(context >> 32U);
+}
+
+/// Contexts of control messages carry their token instead.
+inline constexpr std::uint64_t kControlContext = std::uint64_t{1} << 63U;
+
+class Plane {
+  public:
+    Plane(PlaneConfig config, PlaneOutlet& outlet);
+    ~Plane();
+    Plane(const Plane&) = delete;
+    Plane& operator=(const Plane&) = delete;
+
+    /// nullptr when that life is over.
+    Connection* connection(std::uint32_t slot, std::uint32_t generation);
+    Connection* connection(const ConnectionId& id);
+    /// Puts the connection on the list of those to be written at the end of the burst.
+    void touch(Connection& connection);
+    /// Puts the link on the list of those whose credit may be due.
+    void queue_credit(Connection& connection, LinkIndex link);
+    AddressCounters& address_counters(routing::AddressHash hash);
+    /// 15 characters that no other call on any router life returns.
+    std::string unique_name();
+
+    template <typename Visit>
+    void for_each_address_counters(Visit visit) const {
+        for (const auto& [hash, counters_of] : address_counters_) {
+            visit(counters_of);
+        }
+    }
+
+    PlaneConfig config;
+    PlaneOutlet& outlet;  // not owned
+    std::shared_ptr<SharedState> shared;
+    std::shared_ptr<const routing::ForwardingTable> table;
+    ChunkPool pool;
+    Slab<ConnectionHolder> connections;
+    Slab<IncomingDelivery> incoming;
+    Slab<OutgoingDelivery> outgoing;
+    PlaneCounters counters;
+    Time now = 0;
+    std::vector<ConnectionId> dirty;
+    std::vector<LinkKey> credit_due;
+    std::vector<CrossBatch> batches;  // by worker
+    /// Links to look at again when an address's reachability changes.
+    std::unordered_map<routing::AddressHash, std::vector<LinkKey>> watchers;
+
+  private:
+    // References into an unordered_map stay valid; bounded by kAddressCountersMax.
+    std::unordered_map<routing::AddressHash, AddressCounters> address_counters_;
+    static constexpr std::size_t kAddressCountersMax = 1U << 20U;
+    std::uint64_t name_seed_ = 0;
+    std::uint64_t name_count_ = 0;
+};
+
+}  // namespace amqmesh::link

@@ -1,0 +1,95 @@
+// What all workers of a process share besides immutable snapshots: three sets of atomics, none of
+// which correctness of a single delivery's settlement depends on.
+#pragma once
+
+#include "routing/types.h"
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+namespace amqmesh::link {
+
+/// How busy each local consumer is, written by its own worker and read by all as a hint for picking
+/// one. A stale value costs a delivery some waiting, never its outcome.
+class GaugeBoard {
+  public:
+    struct Reading {
+        std::int32_t free = 0;          ///< credit minus deliveries waiting; <= 0: busy
+        std::uint32_t outstanding = 0;  ///< waiting or sent and unsettled
+    };
+
+    static constexpr std::int32_t kGone = INT32_MIN;
+
+    /// Any thread. At most kPages * kPage consumers; beyond, all share gauge 0.
+    std::uint32_t take();
+    void give_back(std::uint32_t gauge);
+
+    void set(std::uint32_t gauge, Reading reading) {
+        cell(gauge).store(static_cast<std::uint64_t>(static_cast<std::uint32_t>(reading.free))
+                                  << 32U |
+                              reading.outstanding,
+                          std::memory_order_relaxed);
+    }
+
+    [[nodiscard]] Reading get(std::uint32_t gauge) const {
+        const auto value = cell(gauge).load(std::memory_order_relaxed);
+        return {static_cast<std::int32_t>(static_cast<std::uint32_t>(value >> 32U)),
+                static_cast<std::uint32_t>(value & 0xffffffffU)};
+    }
+
+  private:
+    static constexpr std::size_t kPage = 1024;
+    static constexpr std::size_t kPages = 1024;
+    using Page = std::array<std::atomic<std::uint64_t>, kPage>;
+
+    [[nodiscard]] std::atomic<std::uint64_t>& cell(std::uint32_t gauge) const {
+        return (*pages_[gauge / kPage].load(std::memory_order_acquire))[gauge % kPage];
+    }
+
+    std::array<std::atomic<Page*>, kPages> pages_{};
+    std::mutex mutex_;  // take and give_back only
+    std::vector<std::unique_ptr<Page>> owned_;
+    std::deque<std::uint32_t> free_;  // reused first in, first out: old snapshots still name them
+};
+
+/// Tells which multicast deliveries this node has seen (ROUTING 1.7 step 5): the last kWindow
+/// sequence numbers of every origin. Copies may arrive on any worker.
+class MulticastGuard {
+  public:
+    static constexpr std::size_t kWindow = 4096;
+    static constexpr std::size_t kOriginsMax = 20'000;
+
+    enum class Verdict : std::uint8_t { kNew, kDuplicate, kTooOld };
+
+    /// `incarnation` tells lives of the origin apart (from its LSP); 0 while unknown.
+    Verdict see(routing::RouterId origin, std::uint64_t incarnation, std::uint32_t sequence);
+
+  private:
+    struct Origin {
+        std::uint64_t incarnation = 0;
+        // Slot s holds the newest sequence number that is s modulo kWindow, plus 1; 0: none yet.
+        std::array<std::atomic<std::uint64_t>, kWindow> seen{};
+    };
+
+    std::shared_ptr<Origin> origin(routing::RouterId id, std::uint64_t incarnation);
+
+    std::mutex mutex_;  // the map only
+    std::unordered_map<routing::RouterId, std::shared_ptr<Origin>> origins_;
+};
+
+/// Made once per process and given to every DataPlane.
+struct SharedState {
+    GaugeBoard gauges;
+    MulticastGuard multicast;
+    /// Sequence of multicast deliveries that enter the mesh here.
+    std::atomic<std::uint32_t> multicast_sequence{1};
+};
+
+}  // namespace amqmesh::link

@@ -1,0 +1,202 @@
+#include "routing/forwarding_table.h"
+
+#include "routing/address_key.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace amqmesh::routing {
+
+const AddressRoute* ForwardingTable::find(AddressHash hash) const {
+    const auto& shard = shards_[hash % kShards];
+    if (!shard) {
+        return nullptr;
+    }
+    const auto found = shard->find(hash);
+    return found == shard->end() ? nullptr : found->second.get();
+}
+
+const RouterRoute* ForwardingTable::route(RouterId router) const {
+    const auto found = routers_->find(router);
+    return found == routers_->end() ? nullptr : &found->second;
+}
+
+bool ForwardingTable::routable(const AddressRoute& address) const {
+    return address.in_process != InProcess::kNone || !address.local.empty() ||
+           std::ranges::any_of(address.remote, [this](const RemoteConsumers& remote) {
+               return route(remote.router) != nullptr;
+           });
+}
+
+const ConnectionId* ForwardingTable::connection(AdjacencyId adjacency) const {
+    const auto found = adjacencies_->find(adjacency);
+    return found == adjacencies_->end() ? nullptr : &found->second;
+}
+
+ForwardingTableBuilder::ForwardingTableBuilder(RouterId self, std::string self_name) {
+    table_.self_ = self;
+    table_.self_name_ = std::move(self_name);
+    table_.topology_ = std::make_shared<const Topology>();
+    table_.settings_ = std::make_shared<const AddressSettings>();
+    table_.routers_ = std::make_shared<const std::unordered_map<RouterId, RouterRoute>>();
+    table_.adjacencies_ = std::make_shared<const std::unordered_map<AdjacencyId, ConnectionId>>();
+}
+
+void ForwardingTableBuilder::set_settings(std::shared_ptr<const AddressSettings> settings) {
+    table_.settings_ = std::move(settings);
+    change_.all = changed_ = true;
+}
+
+void ForwardingTableBuilder::set_topology(std::shared_ptr<const Topology> topology) {
+    table_.topology_ = std::move(topology);
+    changed_ = true;
+}
+
+void ForwardingTableBuilder::set_adjacency(AdjacencyId adjacency, const ConnectionId* connection) {
+    if (connection != nullptr) {
+        connections_[adjacency] = *connection;
+    } else {
+        connections_.erase(adjacency);
+    }
+    routes_changed_ = changed_ = true;
+}
+
+void ForwardingTableBuilder::set_route(RouterId router,
+                                       std::string name,
+                                       std::uint32_t cost,
+                                       const std::vector<AdjacencyId>& next_hops) {
+    if (next_hops.empty()) {
+        routes_.erase(router);
+    } else {
+        routes_[router] = RouteEntry{std::move(name), cost, next_hops};
+    }
+    routes_changed_ = changed_ = true;
+}
+
+AddressRoute& ForwardingTableBuilder::edit(std::string_view key, Treatment treatment) {
+    const auto hash = hash_key(key);
+    changed_ = true;
+    if (const auto open = open_routes_.find(hash); open != open_routes_.end()) {
+        return *open->second;
+    }
+    const auto index = static_cast<std::size_t>(hash % ForwardingTable::kShards);
+    auto& shard = open_shards_[index];
+    if (!shard) {
+        const auto& old = table_.shards_[index];
+        shard = old ? std::make_shared<ForwardingTable::Shard>(*old)
+                    : std::make_shared<ForwardingTable::Shard>();
+        table_.shards_[index] = shard;
+    }
+    auto& entry = (*shard)[hash];
+    std::shared_ptr<AddressRoute> copy;
+    if (entry) {
+        copy = std::make_shared<AddressRoute>(*entry);
+    } else {
+        copy = std::make_shared<AddressRoute>();
+        copy->hash = hash;
+        copy->key = key;
+        copy->treatment = treatment;
+    }
+    entry = copy;
+    open_routes_[hash] = copy;
+    change_.addresses.push_back(hash);
+    return *copy;
+}
+
+void ForwardingTableBuilder::drop_if_empty(const AddressRoute& route) {
+    if (!route.local.empty() || !route.remote.empty() || route.in_process != InProcess::kNone) {
+        return;
+    }
+    const auto hash = route.hash;
+    open_shards_.at(hash % ForwardingTable::kShards)->erase(hash);
+    open_routes_.erase(hash);
+}
+
+void ForwardingTableBuilder::set_in_process(std::string_view key, InProcess subscriber) {
+    auto& route = edit(key, Treatment::kClosest);
+    route.in_process = subscriber;
+    drop_if_empty(route);
+}
+
+void ForwardingTableBuilder::add_consumer(std::string_view key,
+                                          Treatment treatment,
+                                          const LocalConsumer& consumer) {
+    auto& route = edit(key, treatment);
+    route.treatment = treatment;  // a local consumer's node knows its own configuration best
+    route.local.push_back(consumer);
+}
+
+void ForwardingTableBuilder::remove_consumer(std::string_view key, const ConsumerId& consumer) {
+    auto& route = edit(key, Treatment::kBalanced);
+    std::erase_if(route.local, [&](const LocalConsumer& entry) { return entry.id == consumer; });
+    drop_if_empty(route);
+}
+
+void ForwardingTableBuilder::set_remote(std::string_view key,
+                                        Treatment treatment,
+                                        RouterId router,
+                                        std::uint32_t weight,
+                                        bool present) {
+    auto& route = edit(key, treatment);
+    auto place = std::lower_bound(
+        route.remote.begin(),
+        route.remote.end(),
+        router,
+        [](const RemoteConsumers& entry, RouterId id) { return entry.router < id; });
+    const bool known = place != route.remote.end() && place->router == router;
+    if (!present) {
+        if (known) {
+            route.remote.erase(place);
+        }
+        drop_if_empty(route);
+    } else if (known) {
+        place->weight = weight;
+    } else {
+        route.remote.insert(place, RemoteConsumers{router, weight});
+    }
+}
+
+std::size_t ForwardingTableBuilder::local_count(std::string_view key) const {
+    const auto* route = table_.find(hash_key(key));
+    if (route == nullptr) {
+        return 0;
+    }
+    return route->local.size() + (route->in_process == InProcess::kNone ? 0U : 1U);
+}
+
+void ForwardingTableBuilder::resolve_routes() {
+    auto routers = std::make_shared<std::unordered_map<RouterId, RouterRoute>>();
+    routers->reserve(routes_.size());
+    for (const auto& [router, entry] : routes_) {
+        RouterRoute route{entry.name, entry.cost, {}};
+        for (const auto adjacency : entry.next_hops) {
+            const auto found = connections_.find(adjacency);
+            if (found != connections_.end()) {
+                route.next_hops.push_back(found->second);
+            }
+        }
+        if (!route.next_hops.empty()) {
+            routers->emplace(router, std::move(route));
+        }
+    }
+    table_.routers_ = std::move(routers);
+    table_.adjacencies_ =
+        std::make_shared<const std::unordered_map<AdjacencyId, ConnectionId>>(connections_);
+    change_.all = true;
+    routes_changed_ = false;
+}
+
+std::shared_ptr<const ForwardingTable> ForwardingTableBuilder::publish(TableChange& change) {
+    if (routes_changed_) {
+        resolve_routes();
+    }
+    ++table_.generation_;
+    change = std::move(change_);
+    change_ = {};
+    open_shards_.clear();  // shared with a snapshot from now on: the next edit copies
+    open_routes_.clear();
+    changed_ = false;
+    return std::make_shared<const ForwardingTable>(table_);
+}
+
+}  // namespace amqmesh::routing
