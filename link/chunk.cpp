@@ -1,6 +1,6 @@
 #include "link/chunk.h"
 
-#include <cassert>
+#include "link/assert.h"
 
 namespace amqmesh::link {
 
@@ -24,7 +24,7 @@ ChunkRef::~ChunkRef() {
 }
 
 ChunkPool::~ChunkPool() {
-    assert(live_ == 0 && "a chunk outlives its pool");
+    AMQMESH_DEBUG_ASSERT(live_ == 0 && "a chunk outlives its pool");
 }
 
 ChunkRef ChunkPool::take() {
@@ -43,7 +43,7 @@ ChunkRef ChunkPool::take() {
 }
 
 void ChunkPool::give_back(Chunk* chunk) {
-    assert(live_ > 0);
+    AMQMESH_DEBUG_ASSERT(live_ > 0);
     --live_;
     std::unique_ptr<Chunk> owned(chunk);
     if (idle_.size() < idle_max_) {

@@ -1,6 +1,7 @@
 #include "link/codec.h"
 
-#include <cassert>
+#include "link/assert.h"
+
 #include <cstring>
 
 namespace amqmesh::link {
@@ -280,7 +281,7 @@ class FieldWriter {
             null();
             return;
         }
-        assert(tag->size() < 256);
+        AMQMESH_DEBUG_ASSERT(tag->size() < 256);
         begin();
         put(0xa0);
         put(static_cast<unsigned>(tag->size()));
@@ -303,7 +304,7 @@ class FieldWriter {
                                               std::byte{0x25},
                                               std::byte{0x26},
                                               std::byte{0x27}};
-        assert(state.outcome <= Outcome::kModified && "kOther needs raw bytes");
+        AMQMESH_DEBUG_ASSERT(state.outcome <= Outcome::kModified && "kOther needs raw bytes");
         put(0x00);
         put(0x53);
         *at_++ = kCode[static_cast<std::size_t>(state.outcome)];
@@ -321,7 +322,7 @@ class FieldWriter {
     std::size_t finish(std::size_t payload_bytes) {
         const auto frame_bytes = static_cast<std::size_t>(at_ - frame_);
         if (small_) {
-            assert(frame_bytes - 13 < 256);
+            AMQMESH_DEBUG_ASSERT(frame_bytes - 13 < 256);
             frame_[12] = static_cast<std::byte>(frame_bytes - 13);
             frame_[13] = static_cast<std::byte>(count_);
         } else {

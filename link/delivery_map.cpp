@@ -1,8 +1,7 @@
 #include "link/delivery_map.h"
 
+#include "link/assert.h"
 #include "link/serial.h"
-
-#include <cassert>
 
 namespace amqmesh::link {
 
@@ -26,7 +25,7 @@ DeliveryEntry* DeliveryMap::find(std::uint32_t id) {
 }
 
 bool DeliveryMap::insert(const DeliveryEntry& entry) {
-    assert(entry.link != DeliveryEntry::kNoLink);
+    AMQMESH_DEBUG_ASSERT(entry.link != DeliveryEntry::kNoLink);
     if (find(entry.id) != nullptr) {
         return false;
     }
@@ -86,7 +85,7 @@ void DeliveryMap::grow() {
 
 void DeliveryMap::evict_oldest() {
     DeliveryEntry& oldest = slot(low_);
-    assert(oldest.link != DeliveryEntry::kNoLink && oldest.id == low_);
+    AMQMESH_DEBUG_ASSERT(oldest.link != DeliveryEntry::kNoLink && oldest.id == low_);
     sparse_.emplace(oldest.id, oldest);
     oldest.link = DeliveryEntry::kNoLink;
     --ring_count_;
@@ -111,7 +110,7 @@ void DeliveryMap::skip_unused() {
     }
     while (slot(low_).link == DeliveryEntry::kNoLink) {
         ++low_;
-        assert(low_ != high_);
+        AMQMESH_DEBUG_ASSERT(low_ != high_);
     }
 }
 

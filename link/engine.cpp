@@ -1,9 +1,8 @@
 // The public face: checks what the caller promised and hands on to Engine::Impl.
 #include "link/engine.h"
 
+#include "link/assert.h"
 #include "link/engine_impl.h"
-
-#include <cassert>
 
 namespace amqmesh::link {
 
@@ -18,7 +17,7 @@ Engine::Impl::Impl(EngineConfig config_in, EngineEvents& events_in, ChunkPool& p
       created(now_in),
       last_received(now_in),
       last_sent(now_in) {
-    assert(config.max_frame_size >= 512);
+    AMQMESH_DEBUG_ASSERT(config.max_frame_size >= 512);
     if (config.initiator) {
         lifecycle.open();
         pull_lifecycle();
@@ -29,26 +28,26 @@ Engine::Engine(EngineConfig config, EngineEvents& events, ChunkPool& pool, Time 
     : impl_(std::make_unique<Impl>(std::move(config), events, pool, now)) {}
 
 Engine::~Engine() {
-    assert(!impl_->in_events && "destroyed by its own handler");
+    AMQMESH_DEBUG_ASSERT(!impl_->in_events && "destroyed by its own handler");
 }
 
 std::span<std::byte> Engine::input_space() {
-    assert(!input_ended());
+    AMQMESH_DEBUG_ASSERT(!input_ended());
     return impl_->input_space();
 }
 
 void Engine::input_done(std::size_t count, Time now) {
-    assert(!impl_->in_events);
+    AMQMESH_DEBUG_ASSERT(!impl_->in_events);
     impl_->input_done(count, now);
 }
 
 void Engine::input_closed(std::string_view why, Time now) {
-    assert(!impl_->in_events);
+    AMQMESH_DEBUG_ASSERT(!impl_->in_events);
     impl_->input_closed(why, now);
 }
 
 bool Engine::input_ended() const {
-    return impl_->phase == Phase::kClosed;
+    return impl_->phase == EnginePhase::kClosed;
 }
 
 std::size_t Engine::output(std::span<iovec> slices) {
@@ -68,11 +67,12 @@ std::size_t Engine::output_bytes() const {
 }
 
 bool Engine::finished() const {
-    return impl_->phase == Phase::kClosed && (impl_->out.empty() || impl_->eof || impl_->expired);
+    return impl_->phase == EnginePhase::kClosed &&
+           (impl_->out.empty() || impl_->eof || impl_->expired);
 }
 
 std::optional<Time> Engine::tick(Time now) {
-    assert(!impl_->in_events);
+    AMQMESH_DEBUG_ASSERT(!impl_->in_events);
     return impl_->tick(now);
 }
 
@@ -87,10 +87,10 @@ void Engine::close(const Condition& condition) {
 SessionIndex Engine::begin() {
     Impl& impl = *impl_;
     const SessionIndex index = impl.new_session();
-    Session& session = impl.sessions[index];
+    SessionSlot& session = impl.sessions[index];
     session.proton = impl.lifecycle.new_session();
     ProtonLifecycle::set_slot(session.proton, index);
-    if (impl.phase == Phase::kRunning) {
+    if (impl.phase == EnginePhase::kRunning) {
         impl.open_session(index);
     }
     return index;
@@ -98,13 +98,13 @@ SessionIndex Engine::begin() {
 
 LinkIndex Engine::attach(SessionIndex session, const AttachOptions& options) {
     Impl& impl = *impl_;
-    assert(session < impl.sessions.size() && impl.sessions[session].used);
+    AMQMESH_DEBUG_ASSERT(session < impl.sessions.size() && impl.sessions[session].used);
     const LinkIndex index = impl.new_link(session, options.role, options.name);
-    if (!impl.sessions[session].live() || impl.phase != Phase::kRunning) {
+    if (!impl.sessions[session].live() || impl.phase != EnginePhase::kRunning) {
         impl.doomed_links.push_back(index);
         return index;
     }
-    Link& link = impl.links[index];
+    LinkSlot& link = impl.links[index];
     link.proton = ProtonLifecycle::new_link(impl.sessions[session].proton, options);
     ProtonLifecycle::set_slot(link.proton, index);
     impl.open_link(index);
@@ -129,11 +129,11 @@ void Engine::end(SessionIndex session, const Condition& condition) {
 }
 
 void Engine::set_credit(LinkIndex index, std::uint32_t credit, bool drain) {
-    Link& link = impl_->links[index];
+    LinkSlot& link = impl_->links[index];
     if (!link.live()) {
         return;
     }
-    assert(link.role == Role::kReceiver);
+    AMQMESH_DEBUG_ASSERT(link.role == Role::kReceiver);
     link.receiver.set(credit, drain);
     impl_->mark_flow(index);
 }
@@ -146,7 +146,7 @@ void Engine::dispose(SessionIndex index,
                      std::uint32_t delivery_id,
                      const DeliveryState& state,
                      bool settled) {
-    Session& session = impl_->sessions[index];
+    SessionSlot& session = impl_->sessions[index];
     if (!session.live()) {
         return;
     }
@@ -170,7 +170,7 @@ void Engine::hold(SessionIndex session, std::size_t bytes) {
 }
 
 void Engine::unhold(SessionIndex index, std::size_t bytes) {
-    Session& session = impl_->sessions[index];
+    SessionSlot& session = impl_->sessions[index];
     session.flow.unhold(bytes);
     if (session.live() && !session.flow_due && session.flow.renewal_due()) {
         session.flow_due = true;
@@ -204,7 +204,7 @@ void Engine::abort_delivery(LinkIndex link) {
 void Engine::settle_outgoing(SessionIndex index,
                              std::uint32_t delivery_id,
                              const DeliveryState& state) {
-    Session& session = impl_->sessions[index];
+    SessionSlot& session = impl_->sessions[index];
     if (!session.live() || !session.outgoing.erase(delivery_id)) {
         return;
     }
@@ -222,7 +222,7 @@ void Engine::settle_outgoing(SessionIndex index,
 }
 
 void Engine::drained(LinkIndex index) {
-    Link& link = impl_->links[index];
+    LinkSlot& link = impl_->links[index];
     if (link.live() && link.role == Role::kSender && link.sender.drained()) {
         impl_->mark_flow(index);
     }
@@ -237,7 +237,8 @@ std::uint32_t Engine::remote_max_frame_size() const {
 }
 
 bool Engine::open() const {
-    return impl_->phase == Phase::kRunning && impl_->remote_open_seen && impl_->local_open_sent;
+    return impl_->phase == EnginePhase::kRunning && impl_->remote_open_seen &&
+           impl_->local_open_sent;
 }
 
 const Engine::Counters& Engine::counters() const {

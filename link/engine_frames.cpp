@@ -1,9 +1,9 @@
 // From bytes to frames: read buffers, protocol headers, framing, and the guards that a frame passes
 // before anything acts on it.
+#include "link/assert.h"
 #include "link/engine_impl.h"
 
 #include <algorithm>
-#include <cassert>
 #include <cstring>
 
 namespace amqmesh::link {
@@ -52,7 +52,7 @@ void Engine::Impl::input_done(std::size_t count, Time at) {
         in_events = true;
         if (!large.empty()) {
             large_used += count;
-            assert(large_used <= large.size());
+            AMQMESH_DEBUG_ASSERT(large_used <= large.size());
             if (large_used == large.size()) {
                 const std::vector<std::byte> frame = std::exchange(large, {});
                 large_used = 0;
@@ -70,8 +70,8 @@ void Engine::Impl::input_done(std::size_t count, Time at) {
 
 void Engine::Impl::process_input() {
     in_needed = 0;
-    while (phase != Phase::kClosed && in_begin < in_end) {
-        if (phase == Phase::kFailed) {
+    while (phase != EnginePhase::kClosed && in_begin < in_end) {
+        if (phase == EnginePhase::kFailed) {
             in_begin = in_end;  // thrown away: only EOF is waited for
             return;
         }
@@ -84,7 +84,7 @@ void Engine::Impl::process_input() {
             return;
         }
     }
-    if (phase == Phase::kClosed) {
+    if (phase == EnginePhase::kClosed) {
         in_begin = in_end;
     }
 }
@@ -194,7 +194,7 @@ void Engine::Impl::begin_large_frame(Bytes input, const ScannedFrame& frame) {
         Body whole = *body;
         const SessionIndex index =
             frame.channel < by_remote_channel.size() ? by_remote_channel[frame.channel] : kNone;
-        if (phase != Phase::kRunning) {
+        if (phase != EnginePhase::kRunning) {
             return;
         }
         if (index == kNone) {
@@ -272,7 +272,7 @@ void Engine::Impl::amqp_frame(std::uint16_t channel, Bytes frame, const Body& bo
         open_frame(frame, body);
     } else if (performative == Performative::kClose) {
         lifecycle_frame(frame);
-    } else if (phase != Phase::kRunning) {
+    } else if (phase != EnginePhase::kRunning) {
         return;  // our close is out: nothing else counts any more
     } else if (performative == Performative::kBegin) {
         begin_frame(channel, frame, body);
@@ -317,23 +317,23 @@ void Engine::Impl::session_frame(std::uint16_t channel, Bytes frame, const Body&
         case Performative::kClose:
             break;
     }
-    assert(false && "handled before");
+    AMQMESH_DEBUG_ASSERT(!"handled before");
 }
 
 void Engine::Impl::input_closed(std::string_view why, Time at) {
     now = at;
     eof = true;
-    if (phase == Phase::kClosed) {
+    if (phase == EnginePhase::kClosed) {
         return;
     }
-    const Phase before = std::exchange(phase, Phase::kClosed);
+    const EnginePhase before = std::exchange(phase, EnginePhase::kClosed);
     out.clear();
-    if (before == Phase::kFailed) {
+    if (before == EnginePhase::kFailed) {
         return;  // told already
     }
     in_events = true;
     teardown();
-    if (before == Phase::kClosing) {
+    if (before == EnginePhase::kClosing) {
         events.on_close(close_condition, false);
     } else {
         events.on_close({.name = "amqp:connection:forced", .description = std::string(why)}, true);

@@ -32,7 +32,7 @@ inline constexpr std::size_t kFrameBytesOutMax = 64 * 1024;  ///< frames we make
 inline constexpr Time kCloseLinger = 2 * routing::kSecond;
 
 /// Delivery that is coming in on a link, frame by frame.
-struct IncomingDelivery {
+struct ReceivingDelivery {
     bool active = false;
     bool settled = false;
     std::uint32_t id = 0;
@@ -40,7 +40,7 @@ struct IncomingDelivery {
 };
 
 /// Delivery that is going out on a link.
-struct OutgoingDelivery {
+struct SendingDelivery {
     bool active = false;
     bool written = false;  ///< its first frame is queued
     bool settled = false;
@@ -53,11 +53,11 @@ struct OutgoingDelivery {
     std::vector<std::byte> state;  ///< encoded; usually empty
 };
 
-struct Link {
+struct LinkSlot {
     bool used = false;
     pn_link_t* proton = nullptr;
     SessionIndex session = kNone;
-    std::uint32_t position = 0;  ///< in Session::links
+    std::uint32_t position = 0;  ///< in SessionSlot::links
     Role role = Role::kSender;
     std::uint32_t local_handle = kNone;
     std::uint32_t remote_handle = kNone;
@@ -71,8 +71,8 @@ struct Link {
     std::string name;
     ReceiverCredit receiver;
     SenderCredit sender;
-    IncomingDelivery in;
-    OutgoingDelivery out;
+    ReceivingDelivery in;
+    SendingDelivery out;
 
     /// Frames on it mean something to us.
     [[nodiscard]] bool live() const { return used && !local_detached && !reported; }
@@ -92,8 +92,8 @@ class HandleTable {
     std::unordered_map<std::uint32_t, LinkIndex> sparse_;
 };
 
-struct Session {
-    explicit Session(const SessionFlow::Limits& limits) : flow(limits) {}
+struct SessionSlot {
+    explicit SessionSlot(const SessionFlow::Limits& limits) : flow(limits) {}
 
     bool used = true;
     pn_session_t* proton = nullptr;
@@ -122,7 +122,7 @@ struct Session {
 };
 
 /// Where the connection stands; only moves forward.
-enum class Phase : std::uint8_t {
+enum class EnginePhase : std::uint8_t {
     kRunning,
     kClosing,  ///< our close is out (or wanted), the peer's is awaited
     kFailed,   ///< handler told; input is thrown away until the peer goes
@@ -152,8 +152,12 @@ struct Engine::Impl {
     void deliver(LinkIndex link_index, Transfer& transfer);
     void stream_payload();
     void receive_disposition(SessionIndex index, const Body& body);
-    bool outgoing_disposition(Session& session, std::uint32_t id, const DispositionFrame& frame);
-    bool incoming_disposition(Session& session, std::uint32_t id, const DispositionFrame& frame);
+    bool outgoing_disposition(SessionSlot& session,
+                              std::uint32_t id,
+                              const DispositionFrame& frame);
+    bool incoming_disposition(SessionSlot& session,
+                              std::uint32_t id,
+                              const DispositionFrame& frame);
     void receive_flow(SessionIndex index, const Body& body);
     void link_flow(LinkIndex index, const FlowFrame& flow);
     void raise_due_events();
@@ -198,8 +202,8 @@ struct Engine::Impl {
     std::optional<Time> tick(Time at);
     void flush_pending();
     void flush_session(SessionIndex index);
-    void flush_dispositions(Session& session, DispositionRanges& ranges, Role role);
-    void emit_flow(Session& session, LinkIndex link_index);
+    void flush_dispositions(SessionSlot& session, DispositionRanges& ranges, Role role);
+    void emit_flow(SessionSlot& session, LinkIndex link_index);
     void mark_dirty(SessionIndex index);
     void mark_flow(LinkIndex index);
     void count_frame_out(Bytes frame, std::size_t payload_bytes);
@@ -209,14 +213,14 @@ struct Engine::Impl {
     [[nodiscard]] bool writable(LinkIndex index) const;
     std::uint32_t start_delivery(LinkIndex index, const OutboundDelivery& delivery);
     Written write_delivery(LinkIndex index, Bytes payload, const ChunkRef* owner, bool more);
-    void emit_transfer(Session& session,
-                       Link& link,
+    void emit_transfer(SessionSlot& session,
+                       LinkSlot& link,
                        Bytes payload,
                        const ChunkRef* owner,
                        bool more,
                        bool aborted = false);
     void abort_delivery(LinkIndex index);
-    void write_pending_first(Session& session);
+    void write_pending_first(SessionSlot& session);
 
     // -- engine_trace.cpp -------------------------------------------------------------------------
     void trace_frame(bool out, Bytes frame, std::size_t payload_bytes);
@@ -231,7 +235,7 @@ struct Engine::Impl {
     std::function<void(std::string_view)> trace;
     Counters counters;
 
-    Phase phase = Phase::kRunning;
+    EnginePhase phase = EnginePhase::kRunning;
     Condition close_condition;
     bool in_events = false;  // a handler is running: commands may only queue
     bool eof = false;
@@ -264,9 +268,9 @@ struct Engine::Impl {
     std::size_t stream_left = 0;  // payload bytes of the frame that have not come yet
     bool stream_more = false;
 
-    std::deque<Session> sessions;
+    std::deque<SessionSlot> sessions;
     std::vector<SessionIndex> free_sessions;
-    std::deque<Link> links;
+    std::deque<LinkSlot> links;
     std::vector<LinkIndex> free_links;
     std::size_t links_used = 0;
     std::vector<SessionIndex> by_remote_channel;

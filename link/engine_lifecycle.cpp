@@ -4,10 +4,10 @@
 // In: the guard of each performative runs first, then Proton gets the frame, then its event is
 // acted on. Out: after each command Proton's output is pulled at once, so that the begin or attach
 // that comes out belongs to the slot that asked for it and our own frames can follow it.
+#include "link/assert.h"
 #include "link/engine_impl.h"
 
 #include <algorithm>
-#include <cassert>
 
 namespace amqmesh::link {
 
@@ -62,7 +62,7 @@ void Engine::Impl::lifecycle_frame(Bytes frame) {
         on_proton_event(*event);
     }
     pull_lifecycle();
-    if (!fed && phase < Phase::kFailed) {
+    if (!fed && phase < EnginePhase::kFailed) {
         Condition why = lifecycle.failure();
         if (why.empty()) {
             why = {.name = "amqp:connection:framing-error", .description = "frame refused"};
@@ -97,7 +97,7 @@ void Engine::Impl::on_proton_event(const ProtonLifecycle::Event& event) {
             remote_closed();
             return;
         case Kind::kFailed:
-            if (phase < Phase::kFailed) {
+            if (phase < EnginePhase::kFailed) {
                 fail(lifecycle.failure());
             }
             return;
@@ -118,11 +118,11 @@ void Engine::Impl::open_frame(Bytes frame, const Body& body) {
 void Engine::Impl::remote_opened() {
     remote = lifecycle.remote_open();
     remote_open_seen = true;
-    if (phase != Phase::kRunning) {
+    if (phase != EnginePhase::kRunning) {
         return;
     }
     events.on_open(remote);
-    if (phase == Phase::kRunning) {
+    if (phase == EnginePhase::kRunning) {
         lifecycle.open();
         pull_lifecycle();
     }
@@ -145,7 +145,7 @@ void Engine::Impl::begin_frame(std::uint16_t channel, Bytes frame, const Body& b
     }
     if (begin->remote_channel) {
         const auto answered =
-            std::find_if(sessions.begin(), sessions.end(), [&begin](const Session& session) {
+            std::find_if(sessions.begin(), sessions.end(), [&begin](const SessionSlot& session) {
                 return session.used && session.local_channel == *begin->remote_channel &&
                        session.remote_channel == kNone;
             });
@@ -160,12 +160,12 @@ void Engine::Impl::begin_frame(std::uint16_t channel, Bytes frame, const Body& b
 }
 
 void Engine::Impl::remote_begun(pn_session_t* proton) {
-    if (phase != Phase::kRunning) {
+    if (phase != EnginePhase::kRunning) {
         return;
     }
     const std::optional<std::uint32_t> slot = ProtonLifecycle::slot(proton);
     const SessionIndex index = slot ? *slot : new_session();
-    Session& session = sessions[index];
+    SessionSlot& session = sessions[index];
     session.remote_channel = current.channel;
     if (by_remote_channel.size() <= current.channel) {
         by_remote_channel.resize(std::size_t{current.channel} + 1, kNone);
@@ -196,7 +196,7 @@ void Engine::Impl::attach_frame(SessionIndex index, Bytes frame, const Body& bod
               .description = "attach with a handle above handle-max"});
         return;
     }
-    Session& session = sessions[index];
+    SessionSlot& session = sessions[index];
     if (session.handles.find(attach->handle) != kNone) {
         fail_session(
             index,
@@ -223,7 +223,7 @@ void Engine::Impl::attach_frame(SessionIndex index, Bytes frame, const Body& bod
 }
 
 void Engine::Impl::remote_attached(pn_link_t* proton) {
-    if (phase != Phase::kRunning) {
+    if (phase != EnginePhase::kRunning) {
         return;
     }
     const std::optional<std::uint32_t> slot = ProtonLifecycle::slot(proton);
@@ -232,7 +232,7 @@ void Engine::Impl::remote_attached(pn_link_t* proton) {
     attach.desired_capabilities = std::move(current.attach.desired_capabilities);
     const LinkIndex index =
         slot ? *slot : new_link(current.session, attach.local_role, attach.name);
-    Link& link = links[index];
+    LinkSlot& link = links[index];
     link.remote_attached = true;
     link.remote_handle = current.attach.handle;
     sessions[current.session].handles.set(link.remote_handle, index);
@@ -266,7 +266,7 @@ void Engine::Impl::detach_frame(SessionIndex index, Bytes frame, const Body& bod
 }
 
 void Engine::Impl::remote_detached(LinkIndex index, bool closed) {
-    Link& link = links[index];
+    LinkSlot& link = links[index];
     if (!link.used || link.remote_detached) {
         return;
     }
@@ -285,7 +285,7 @@ void Engine::Impl::remote_detached(LinkIndex index, bool closed) {
 }
 
 void Engine::Impl::remote_ended(SessionIndex index) {
-    Session& session = sessions[index];
+    SessionSlot& session = sessions[index];
     if (!session.used) {
         return;
     }
@@ -303,18 +303,18 @@ void Engine::Impl::remote_ended(SessionIndex index) {
 
 void Engine::Impl::remote_closed() {
     const Condition theirs = lifecycle.remote_condition();
-    const Phase before = phase;
-    if (before >= Phase::kFailed) {
-        phase = Phase::kClosed;
+    const EnginePhase before = phase;
+    if (before >= EnginePhase::kFailed) {
+        phase = EnginePhase::kClosed;
         linger_until = now + kCloseLinger;
         return;
     }
-    phase = Phase::kClosed;
+    phase = EnginePhase::kClosed;
     linger_until = now + kCloseLinger;
     teardown();
     lifecycle.close({});
     pull_lifecycle();
-    if (before == Phase::kClosing) {
+    if (before == EnginePhase::kClosing) {
         events.on_close(close_condition, false);
     } else {
         events.on_close(theirs, true);
@@ -334,7 +334,8 @@ void Engine::Impl::pull_lifecycle() {
     Bytes rest(pulled);
     while (!rest.empty()) {
         const Scan scan = scan_frame(rest, rest.size());
-        assert(scan.status == ScanStatus::kHeader || scan.status == ScanStatus::kFrame);
+        AMQMESH_DEBUG_ASSERT(scan.status == ScanStatus::kHeader ||
+                             scan.status == ScanStatus::kFrame);
         const bool header = scan.status == ScanStatus::kHeader;
         const std::size_t bytes = header ? kProtocolHeaderBytes : scan.frame.bytes;
         if (!header && scan.frame.type == kFrameTypeAmqp) {
@@ -357,18 +358,19 @@ void Engine::Impl::watch_output(Bytes frame) {
     if (!body) {
         return;
     }
-    assert((body->descriptor < 0x13 || body->descriptor > 0x15) && "Proton must not touch these");
+    AMQMESH_DEBUG_ASSERT((body->descriptor < 0x13 || body->descriptor > 0x15) &&
+                         "Proton must not touch these");
     if (body->descriptor == static_cast<unsigned>(Performative::kOpen)) {
         local_open_sent = true;
     } else if (body->descriptor == static_cast<unsigned>(Performative::kBegin)) {
         const std::optional<BeginFrame> begin = decode_begin(*body);
-        assert(begin && opening_session != kNone);
-        Session& session = sessions[opening_session];
+        AMQMESH_DEBUG_ASSERT(begin && opening_session != kNone);
+        SessionSlot& session = sessions[opening_session];
         session.local_channel = load_u16(&frame[6]);
         session.flow.local_begun(begin->next_outgoing_id, begin->incoming_window);
     } else if (body->descriptor == static_cast<unsigned>(Performative::kAttach)) {
         const std::optional<AttachFrame> attach = decode_attach(*body);
-        assert(attach && opening_link != kNone);
+        AMQMESH_DEBUG_ASSERT(attach && opening_link != kNone);
         links[opening_link].local_handle = attach->handle;
     }
 }
@@ -406,8 +408,8 @@ void Engine::Impl::open_session(SessionIndex index) {
 }
 
 void Engine::Impl::open_link(LinkIndex index) {
-    Link& link = links[index];
-    Session& session = sessions[link.session];
+    LinkSlot& link = links[index];
+    SessionSlot& session = sessions[link.session];
     link.opened = true;
     if (!local_open_sent) {
         deferred.push_back({.kind = Deferred::Kind::kAttach, .index = index, .condition = {}});
@@ -430,8 +432,8 @@ void Engine::Impl::open_link(LinkIndex index) {
 }
 
 void Engine::Impl::accept_attach(LinkIndex index, const Terminus& source, const Terminus& target) {
-    Link& link = links[index];
-    if (!link.live() || link.opened || phase != Phase::kRunning) {
+    LinkSlot& link = links[index];
+    if (!link.live() || link.opened || phase != EnginePhase::kRunning) {
         return;  // gone meanwhile
     }
     ProtonLifecycle::accept_link(link.proton, source, target);
@@ -439,8 +441,8 @@ void Engine::Impl::accept_attach(LinkIndex index, const Terminus& source, const 
 }
 
 void Engine::Impl::detach(LinkIndex index, const Condition& condition, bool closed) {
-    Link& link = links[index];
-    if (!link.live() || phase != Phase::kRunning) {
+    LinkSlot& link = links[index];
+    if (!link.live() || phase != EnginePhase::kRunning) {
         return;
     }
     if (!local_open_sent) {
@@ -463,8 +465,8 @@ void Engine::Impl::detach(LinkIndex index, const Condition& condition, bool clos
 }
 
 void Engine::Impl::end(SessionIndex index, const Condition& condition) {
-    Session& session = sessions[index];
-    if (!session.live() || phase != Phase::kRunning) {
+    SessionSlot& session = sessions[index];
+    if (!session.live() || phase != EnginePhase::kRunning) {
         return;
     }
     if (!local_open_sent) {
@@ -478,11 +480,11 @@ void Engine::Impl::end(SessionIndex index, const Condition& condition) {
 }
 
 void Engine::Impl::close(const Condition& condition) {
-    if (phase != Phase::kRunning) {
+    if (phase != EnginePhase::kRunning) {
         return;
     }
     flush_pending();
-    phase = Phase::kClosing;
+    phase = EnginePhase::kClosing;
     close_condition = condition;
     linger_until = now + kCloseLinger;
     if (amqp_header_in || config.initiator) {
@@ -501,30 +503,30 @@ void Engine::Impl::fail_link(LinkIndex index, const Condition& condition) {
 void Engine::Impl::fail_session(SessionIndex index, const Condition& condition) {
     end(index, condition);
     links_gone(index);
-    Session& session = sessions[index];
+    SessionSlot& session = sessions[index];
     if (!std::exchange(session.reported, true)) {
         events.on_session_gone(index);
     }
 }
 
 void Engine::Impl::fail(const Condition& condition) {
-    if (phase >= Phase::kFailed) {
+    if (phase >= EnginePhase::kFailed) {
         return;
     }
-    if (phase == Phase::kRunning && lifecycle.failure().empty()) {
+    if (phase == EnginePhase::kRunning && lifecycle.failure().empty()) {
         flush_pending();
         if (amqp_header_in) {
             lifecycle.close(condition);
         }
     }
-    const Phase before = phase;
-    phase = amqp_header_in ? Phase::kFailed : Phase::kClosed;
+    const EnginePhase before = phase;
+    phase = amqp_header_in ? EnginePhase::kFailed : EnginePhase::kClosed;
     linger_until = now + kCloseLinger;
     if (amqp_header_in || sasl_layer) {
         pull_lifecycle();
     }
     teardown();
-    if (before == Phase::kClosing) {
+    if (before == EnginePhase::kClosing) {
         events.on_close(close_condition, false);
     } else {
         events.on_close(condition, false);
@@ -550,14 +552,14 @@ void Engine::Impl::teardown() {
 }
 
 void Engine::Impl::links_gone(SessionIndex index) {
-    Session& session = sessions[index];
+    SessionSlot& session = sessions[index];
     for (std::size_t i = 0; i < session.links.size(); ++i) {
         link_gone(session.links[i]);
     }
 }
 
 void Engine::Impl::link_gone(LinkIndex index) {
-    Link& link = links[index];
+    LinkSlot& link = links[index];
     if (!link.used || std::exchange(link.reported, true)) {
         return;
     }
@@ -574,7 +576,7 @@ SessionIndex Engine::Impl::new_session() {
     }
     const SessionIndex index = free_sessions.back();
     free_sessions.pop_back();
-    sessions[index] = Session(limits);
+    sessions[index] = SessionSlot(limits);
     return index;
 }
 
@@ -587,9 +589,9 @@ LinkIndex Engine::Impl::new_link(SessionIndex session_index, Role role, const st
         index = free_links.back();
         free_links.pop_back();
     }
-    Session& session = sessions[session_index];
-    Link& link = links[index];
-    link = Link();
+    SessionSlot& session = sessions[session_index];
+    LinkSlot& link = links[index];
+    link = LinkSlot();
     link.used = true;
     link.session = session_index;
     link.role = role;
@@ -603,8 +605,8 @@ LinkIndex Engine::Impl::new_link(SessionIndex session_index, Role role, const st
 
 /// Drops what is known of the link's deliveries; both ends have given them up.
 void Engine::Impl::forget_link(LinkIndex index) {
-    Link& link = links[index];
-    Session& session = sessions[link.session];
+    LinkSlot& link = links[index];
+    SessionSlot& session = sessions[link.session];
     session.incoming.erase_link(index);
     session.outgoing.erase_link(index);
     link.in.active = false;
@@ -618,10 +620,10 @@ void Engine::Impl::forget_link(LinkIndex index) {
 }
 
 void Engine::Impl::free_link(LinkIndex index) {
-    Link& link = links[index];
-    assert(link.used);
+    LinkSlot& link = links[index];
+    AMQMESH_DEBUG_ASSERT(link.used);
     forget_link(index);
-    Session& session = sessions[link.session];
+    SessionSlot& session = sessions[link.session];
     const LinkIndex moved = session.links.back();
     session.links[link.position] = moved;
     links[moved].position = link.position;
@@ -633,13 +635,13 @@ void Engine::Impl::free_link(LinkIndex index) {
     if (link.proton != nullptr) {
         ProtonLifecycle::free_link(link.proton);
     }
-    link = Link();
+    link = LinkSlot();
     --links_used;
     free_links.push_back(index);
 }
 
 void Engine::Impl::free_session(SessionIndex index) {
-    Session& session = sessions[index];
+    SessionSlot& session = sessions[index];
     while (!session.links.empty()) {
         link_gone(session.links.back());
         free_link(session.links.back());
@@ -648,7 +650,7 @@ void Engine::Impl::free_session(SessionIndex index) {
         by_remote_channel[session.remote_channel] = kNone;
     }
     ProtonLifecycle::free_session(session.proton);
-    session = Session(limits);
+    session = SessionSlot(limits);
     session.used = false;
     free_sessions.push_back(index);
 }

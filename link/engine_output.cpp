@@ -1,9 +1,9 @@
 // What goes out: flows and dispositions gathered since the last output, and the timers.
 // [data path 8]
+#include "link/assert.h"
 #include "link/engine_impl.h"
 
 #include <algorithm>
-#include <cassert>
 
 namespace amqmesh::link {
 
@@ -16,14 +16,14 @@ constexpr Time kHeartbeatMin = 5 * routing::kMillisecond;
 }  // namespace
 
 void Engine::Impl::mark_dirty(SessionIndex index) {
-    Session& session = sessions[index];
+    SessionSlot& session = sessions[index];
     if (!std::exchange(session.dirty, true)) {
         dirty_sessions.push_back(index);
     }
 }
 
 void Engine::Impl::mark_flow(LinkIndex index) {
-    Link& link = links[index];
+    LinkSlot& link = links[index];
     if (std::exchange(link.flow_due, true) || link.local_handle == kNone) {
         return;  // queued already, or as soon as the attach is out
     }
@@ -51,9 +51,9 @@ void Engine::Impl::flush_pending() {
 }
 
 void Engine::Impl::flush_session(SessionIndex index) {
-    Session& session = sessions[index];
+    SessionSlot& session = sessions[index];
     session.dirty = false;
-    if (!session.live() || session.local_channel == kNone || phase != Phase::kRunning) {
+    if (!session.live() || session.local_channel == kNone || phase != EnginePhase::kRunning) {
         session.flow_links.clear();
         return;
     }
@@ -61,7 +61,7 @@ void Engine::Impl::flush_session(SessionIndex index) {
     flush_dispositions(session, session.as_sender, Role::kSender);
     for (std::size_t i = 0; i < session.flow_links.size(); ++i) {
         const LinkIndex link_index = session.flow_links[i];
-        Link& link = links[link_index];
+        LinkSlot& link = links[link_index];
         if (link.used && link.flow_due && &sessions[link.session] == &session && link.live()) {
             link.flow_due = false;
             emit_flow(session, link_index);
@@ -73,7 +73,7 @@ void Engine::Impl::flush_session(SessionIndex index) {
     }
 }
 
-void Engine::Impl::flush_dispositions(Session& session, DispositionRanges& ranges, Role role) {
+void Engine::Impl::flush_dispositions(SessionSlot& session, DispositionRanges& ranges, Role role) {
     if (ranges.empty()) {
         return;
     }
@@ -101,7 +101,7 @@ void Engine::Impl::flush_dispositions(Session& session, DispositionRanges& range
 
 /// A flow of the link, or of the session alone with kNone. Every flow tells the session's state, so
 /// the window is opened here as far as memory allows.
-void Engine::Impl::emit_flow(Session& session, LinkIndex link_index) {
+void Engine::Impl::emit_flow(SessionSlot& session, LinkIndex link_index) {
     session.flow.renew();
     session.flow_due = false;
     FlowFrame flow;
@@ -110,7 +110,7 @@ void Engine::Impl::emit_flow(Session& session, LinkIndex link_index) {
     flow.next_outgoing_id = session.flow.next_outgoing_id();
     flow.outgoing_window = kOutgoingWindow;
     if (link_index != kNone) {
-        const Link& link = links[link_index];
+        const LinkSlot& link = links[link_index];
         flow.handle = link.local_handle;
         if (link.role == Role::kReceiver) {
             flow.delivery_count = link.receiver.delivery_count();
@@ -140,7 +140,7 @@ void Engine::Impl::output_done(std::size_t bytes) {
     out.pop(bytes);
     if (output_full && out.bytes() < config.output_bytes_max / 2) {
         output_full = false;
-        if (phase == Phase::kRunning) {
+        if (phase == EnginePhase::kRunning) {
             events.on_output_writable();
         }
     }
@@ -154,7 +154,7 @@ std::optional<Time> Engine::Impl::tick(Time at) {
     std::optional<Time> next;
     const auto wake = [&next](Time when) { next = next ? std::min(*next, when) : when; };
 
-    if (phase == Phase::kRunning && !remote_open_seen && config.handshake_timeout_ms > 0) {
+    if (phase == EnginePhase::kRunning && !remote_open_seen && config.handshake_timeout_ms > 0) {
         const Time limit = created + config.handshake_timeout_ms * routing::kMillisecond;
         if (now >= limit) {
             fail(
@@ -163,7 +163,7 @@ std::optional<Time> Engine::Impl::tick(Time at) {
             wake(limit);
         }
     }
-    if (phase == Phase::kRunning && remote_open_seen && config.idle_timeout_ms > 0) {
+    if (phase == EnginePhase::kRunning && remote_open_seen && config.idle_timeout_ms > 0) {
         const Time limit = last_received + config.idle_timeout_ms * routing::kMillisecond;
         if (now >= limit) {
             fail({.name = "amqp:resource-limit-exceeded",
@@ -172,7 +172,7 @@ std::optional<Time> Engine::Impl::tick(Time at) {
             wake(limit);
         }
     }
-    if (phase == Phase::kRunning && local_open_sent) {
+    if (phase == EnginePhase::kRunning && local_open_sent) {
         Time interval = config.heartbeat_ms * routing::kMillisecond;
         if (remote.idle_timeout_ms > 0) {
             const Time demanded = remote.idle_timeout_ms * routing::kMillisecond / 2;
@@ -189,13 +189,13 @@ std::optional<Time> Engine::Impl::tick(Time at) {
             wake(last_sent + interval);
         }
     }
-    if (phase != Phase::kRunning && !expired) {
+    if (phase != EnginePhase::kRunning && !expired) {
         if (now < linger_until) {
             wake(linger_until);
         } else {
             expired = true;
             out.clear();
-            if (std::exchange(phase, Phase::kClosed) == Phase::kClosing) {
+            if (std::exchange(phase, EnginePhase::kClosed) == EnginePhase::kClosing) {
                 teardown();
                 events.on_close(close_condition, false);
             }

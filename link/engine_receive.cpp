@@ -1,8 +1,8 @@
 // Transfer, disposition and flow as they come in.  [data path 2]
+#include "link/assert.h"
 #include "link/engine_impl.h"
 
 #include <algorithm>
-#include <cassert>
 
 namespace amqmesh::link {
 
@@ -17,7 +17,7 @@ Condition session_error(const char* name, const char* description) {
 void Engine::Impl::receive_transfer(SessionIndex index,
                                     const Body& body,
                                     std::size_t payload_missing) {
-    Session& session = sessions[index];
+    SessionSlot& session = sessions[index];
     const std::optional<TransferFrame> frame = decode_transfer(body);
     if (!frame || !in_chunk) {  // no chunk: the performative alone outgrew every reason
         stream_left = 0;
@@ -43,7 +43,7 @@ void Engine::Impl::receive_transfer(SessionIndex index,
         fail_session(index, session_error("amqp:session:unattached-handle", "transfer on no link"));
         return;
     }
-    Link& link = links[link_index];
+    LinkSlot& link = links[link_index];
     if (!link.live()) {
         return;  // we have detached; the peer did not know yet
     }
@@ -89,8 +89,8 @@ void Engine::Impl::receive_transfer(SessionIndex index,
 bool Engine::Impl::begin_incoming(SessionIndex index,
                                   LinkIndex link_index,
                                   const TransferFrame& frame) {
-    Session& session = sessions[index];
-    Link& link = links[link_index];
+    SessionSlot& session = sessions[index];
+    LinkSlot& link = links[link_index];
     if (link.role != Role::kReceiver) {
         fail_session(index, session_error("amqp:not-allowed", "transfer to a sending link"));
         return false;
@@ -124,8 +124,8 @@ bool Engine::Impl::begin_incoming(SessionIndex index,
 
 /// Hands a frame (or a piece of one) to the handler and keeps the context it sets.
 void Engine::Impl::deliver(LinkIndex link_index, Transfer& transfer) {
-    Link& link = links[link_index];
-    Session& session = sessions[transfer.session];
+    LinkSlot& link = links[link_index];
+    SessionSlot& session = sessions[transfer.session];
     if (!transfer.more) {
         stream_link = kNone;
     }
@@ -156,7 +156,7 @@ void Engine::Impl::stream_payload() {
     if (stream_link == kNone) {
         return;  // the link or the delivery has gone
     }
-    Link& link = links[stream_link];
+    LinkSlot& link = links[stream_link];
     if (!link.live() || !link.in.active) {
         stream_link = kNone;
         return;
@@ -184,7 +184,7 @@ void Engine::Impl::receive_disposition(SessionIndex index, const Body& body) {
         fail({.name = "amqp:decode-error", .description = "malformed disposition"});
         return;
     }
-    Session& session = sessions[index];
+    SessionSlot& session = sessions[index];
     const bool ours = frame->role == Role::kReceiver;  // about deliveries that we sent
     if (frame->first == frame->last) {
         ours ? outgoing_disposition(session, frame->first, *frame)
@@ -206,7 +206,7 @@ void Engine::Impl::receive_disposition(SessionIndex index, const Body& body) {
 }
 
 /// False: the session has ended in the handler.
-bool Engine::Impl::outgoing_disposition(Session& session,
+bool Engine::Impl::outgoing_disposition(SessionSlot& session,
                                         std::uint32_t id,
                                         const DispositionFrame& frame) {
     const DeliveryEntry* entry = session.outgoing.find(id);
@@ -221,7 +221,7 @@ bool Engine::Impl::outgoing_disposition(Session& session,
     return session.live();
 }
 
-bool Engine::Impl::incoming_disposition(Session& session,
+bool Engine::Impl::incoming_disposition(SessionSlot& session,
                                         std::uint32_t id,
                                         const DispositionFrame& frame) {
     const DeliveryEntry* entry = session.incoming.find(id);
@@ -230,7 +230,7 @@ bool Engine::Impl::incoming_disposition(Session& session,
     }
     const std::uint64_t context = entry->context;
     if (frame.settled) {
-        Link& link = links[entry->link];
+        LinkSlot& link = links[entry->link];
         if (link.in.active && link.in.id == id) {
             link.in.settled = true;  // settled while frames are still to come
         }
@@ -246,7 +246,7 @@ void Engine::Impl::receive_flow(SessionIndex index, const Body& body) {
         fail({.name = "amqp:decode-error", .description = "malformed flow"});
         return;
     }
-    Session& session = sessions[index];
+    SessionSlot& session = sessions[index];
     const bool opened = session.flow.receive_flow(
         flow->next_incoming_id, flow->incoming_window, flow->next_outgoing_id);
     if (flow->handle) {
@@ -268,7 +268,7 @@ void Engine::Impl::receive_flow(SessionIndex index, const Body& body) {
 }
 
 void Engine::Impl::link_flow(LinkIndex index, const FlowFrame& flow) {
-    Link& link = links[index];
+    LinkSlot& link = links[index];
     if (flow.echo) {
         mark_flow(index);
     }
@@ -295,7 +295,7 @@ void Engine::Impl::raise_due_events() {
     }
     doomed_links.clear();
     for (std::size_t i = 0; i < due_sessions.size(); ++i) {
-        Session& session = sessions[due_sessions[i]];
+        SessionSlot& session = sessions[due_sessions[i]];
         if (std::exchange(session.writable_due, false) && session.live()) {
             events.on_session_writable(due_sessions[i]);
         }

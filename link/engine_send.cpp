@@ -1,19 +1,19 @@
 // Deliveries on their way out.  [data path 7]
+#include "link/assert.h"
 #include "link/engine_impl.h"
 
 #include <algorithm>
-#include <cassert>
 #include <cstring>
 
 namespace amqmesh::link {
 
 bool Engine::Impl::writable(LinkIndex index) const {
-    const Link& link = links[index];
+    const LinkSlot& link = links[index];
     if (!link.live() || link.role != Role::kSender || link.local_handle == kNone ||
-        phase != Phase::kRunning) {
+        phase != EnginePhase::kRunning) {
         return false;
     }
-    const Session& session = sessions[link.session];
+    const SessionSlot& session = sessions[link.session];
     if (!session.live() || session.flow.outgoing_window() == 0 ||
         out.bytes() >= config.output_bytes_max) {
         return false;
@@ -23,12 +23,12 @@ bool Engine::Impl::writable(LinkIndex index) const {
 }
 
 std::uint32_t Engine::Impl::start_delivery(LinkIndex index, const OutboundDelivery& delivery) {
-    Link& link = links[index];
-    assert(writable(index) && !link.out.active);
-    assert(!delivery.tag.empty() && delivery.tag.size() <= kTagBytesMax);
-    Session& session = sessions[link.session];
+    LinkSlot& link = links[index];
+    AMQMESH_DEBUG_ASSERT(writable(index) && !link.out.active);
+    AMQMESH_DEBUG_ASSERT(!delivery.tag.empty() && delivery.tag.size() <= kTagBytesMax);
+    SessionSlot& session = sessions[link.session];
     write_pending_first(session);
-    OutgoingDelivery& out_delivery = link.out;
+    SendingDelivery& out_delivery = link.out;
     out_delivery.active = true;
     out_delivery.written = false;
     out_delivery.settled = delivery.settled;
@@ -52,11 +52,11 @@ std::uint32_t Engine::Impl::start_delivery(LinkIndex index, const OutboundDelive
 
 /// Receivers want first frames in the order of the delivery-ids (AMQP 2.6.12): a delivery that was
 /// started but not yet written gets its first frame, empty, before another one of the session.
-void Engine::Impl::write_pending_first(Session& session) {
+void Engine::Impl::write_pending_first(SessionSlot& session) {
     if (session.unwritten == kNone) {
         return;
     }
-    Link& link = links[session.unwritten];
+    LinkSlot& link = links[session.unwritten];
     if (link.out.active && !link.out.written && session.flow.outgoing_window() > 0) {
         emit_transfer(session, link, {}, nullptr, true);
     }
@@ -66,16 +66,16 @@ Engine::Written Engine::Impl::write_delivery(LinkIndex index,
                                              Bytes payload,
                                              const ChunkRef* owner,
                                              bool more) {
-    Link& link = links[index];
-    if (!link.live() || !link.out.active || phase != Phase::kRunning ||
+    LinkSlot& link = links[index];
+    if (!link.live() || !link.out.active || phase != EnginePhase::kRunning ||
         link.local_handle == kNone) {
         return {};
     }
-    Session& session = sessions[link.session];
+    SessionSlot& session = sessions[link.session];
     if (session.unwritten != index) {
         write_pending_first(session);
     }
-    OutgoingDelivery& delivery = link.out;
+    SendingDelivery& delivery = link.out;
     const std::size_t frame_bytes_max =
         std::min<std::size_t>(remote.max_frame_size, kFrameBytesOutMax);
     std::size_t taken = 0;
@@ -102,9 +102,13 @@ Engine::Written Engine::Impl::write_delivery(LinkIndex index,
     return {.bytes = taken, .complete = true};
 }
 
-void Engine::Impl::emit_transfer(
-    Session& session, Link& link, Bytes payload, const ChunkRef* owner, bool more, bool aborted) {
-    OutgoingDelivery& delivery = link.out;
+void Engine::Impl::emit_transfer(SessionSlot& session,
+                                 LinkSlot& link,
+                                 Bytes payload,
+                                 const ChunkRef* owner,
+                                 bool more,
+                                 bool aborted) {
+    SendingDelivery& delivery = link.out;
     TransferFrame frame;
     frame.handle = link.local_handle;
     frame.delivery_id = delivery.id;
@@ -143,13 +147,13 @@ void Engine::Impl::emit_transfer(
 }
 
 void Engine::Impl::abort_delivery(LinkIndex index) {
-    Link& link = links[index];
+    LinkSlot& link = links[index];
     if (!link.live() || !link.out.active) {
         return;
     }
-    Session& session = sessions[link.session];
+    SessionSlot& session = sessions[link.session];
     session.outgoing.erase(link.out.id);
-    if (phase == Phase::kRunning && link.local_handle != kNone) {
+    if (phase == EnginePhase::kRunning && link.local_handle != kNone) {
         if (session.flow.outgoing_window() == 0) {
             // The abort would overrun the peer's window, and it cannot wait: nothing may follow on
             // the link before it. The peer has to drop the half message with the link.

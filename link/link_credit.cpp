@@ -1,14 +1,14 @@
 #include "link/link_credit.h"
 
+#include "link/assert.h"
 #include "link/serial.h"
 
 #include <algorithm>
-#include <cassert>
 
 namespace amqmesh::link {
 
 void ReceiverCredit::start(std::uint32_t delivery_count) {
-    assert(!started_);
+    AMQMESH_DEBUG_ASSERT(!started_);
     started_ = true;
     limit_ += delivery_count;
     limit_told_ += delivery_count;
@@ -77,7 +77,7 @@ bool SenderCredit::receive_flow(std::optional<std::uint32_t> delivery_count,
 }
 
 void SenderCredit::send_delivery() {
-    assert(credit_ > 0);
+    AMQMESH_DEBUG_ASSERT(credit_ > 0);
     --credit_;
     ++delivery_count_;
 }

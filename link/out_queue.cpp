@@ -1,13 +1,14 @@
 #include "link/out_queue.h"
 
+#include "link/assert.h"
+
 #include <algorithm>
-#include <cassert>
 #include <cstring>
 
 namespace amqmesh::link {
 
 std::byte* OutQueue::reserve(std::size_t bytes) {
-    assert(bytes <= ChunkPool::kChunkBytes);
+    AMQMESH_DEBUG_ASSERT(bytes <= ChunkPool::kChunkBytes);
     if (!tail_ || ChunkPool::kChunkBytes - tail_used_ < bytes) {
         tail_ = pool_.take();
         tail_used_ = 0;
@@ -17,7 +18,7 @@ std::byte* OutQueue::reserve(std::size_t bytes) {
 }
 
 void OutQueue::commit(std::size_t bytes) {
-    assert(tail_ && tail_used_ + bytes <= ChunkPool::kChunkBytes);
+    AMQMESH_DEBUG_ASSERT(tail_ && tail_used_ + bytes <= ChunkPool::kChunkBytes);
     if (bytes == 0) {
         return;
     }
@@ -44,7 +45,7 @@ void OutQueue::append(Bytes bytes) {
 }
 
 void OutQueue::append_reference(Bytes bytes, const ChunkRef& owner) {
-    assert(owner);
+    AMQMESH_DEBUG_ASSERT(owner);
     if (bytes.empty()) {
         return;
     }
@@ -64,7 +65,7 @@ std::size_t OutQueue::fill(std::span<iovec> slices) const {
 }
 
 void OutQueue::pop(std::size_t bytes) {
-    assert(bytes <= bytes_);
+    AMQMESH_DEBUG_ASSERT(bytes <= bytes_);
     bytes_ -= bytes;
     while (bytes > 0) {
         Segment& segment = segments_[first_];

@@ -1,5 +1,7 @@
 #include "link/proton_lifecycle.h"
 
+#include "link/assert.h"
+
 #include <proton/codec.h>
 #include <proton/condition.h>
 #include <proton/connection.h>
@@ -11,7 +13,6 @@
 #include <proton/transport.h>
 
 #include <algorithm>
-#include <cassert>
 #include <string_view>
 
 namespace amqmesh::link {

@@ -1,9 +1,9 @@
 #include "link/session_flow.h"
 
+#include "link/assert.h"
 #include "link/serial.h"
 
 #include <algorithm>
-#include <cassert>
 
 namespace amqmesh::link {
 
@@ -64,7 +64,7 @@ void SessionFlow::renew() {
 }
 
 void SessionFlow::unhold(std::size_t bytes) {
-    assert(bytes <= held_bytes_);
+    AMQMESH_DEBUG_ASSERT(bytes <= held_bytes_);
     held_bytes_ -= std::min(bytes, held_bytes_);
 }
 
@@ -86,7 +86,7 @@ bool SessionFlow::receive_flow(std::optional<std::uint32_t> next_incoming_id,
 }
 
 void SessionFlow::send_frame() {
-    assert(remote_incoming_window_ > 0);
+    AMQMESH_DEBUG_ASSERT(remote_incoming_window_ > 0);
     --remote_incoming_window_;
     ++next_outgoing_id_;
 }
