@@ -8,6 +8,7 @@ import uuid
 
 import oslo_messaging
 from oslo_config import cfg
+from oslo_messaging._metrics import client as metrics
 
 from mesh import MeshTest
 
@@ -76,6 +77,8 @@ class Oslo(MeshTest):
         url = f"amqp://127.0.0.1:{port}"
         conf = cfg.ConfigOpts()
         conf([])
+        # The library looks these up in each configuration but registers them in the global one only.
+        conf.register_opts(metrics.oslo_messaging_metrics, group="oslo_messaging_metrics")
         get = oslo_messaging.get_notification_transport if notify else oslo_messaging.get_rpc_transport
         transport = get(conf, url=url)
         self.addCleanup(transport.cleanup)
@@ -110,9 +113,8 @@ class Oslo(MeshTest):
 
     def test_exceptions_come_back(self):
         self.server("C", "node-1")
-        with self.assertRaises(oslo_messaging.RemoteError) as caught:
+        with self.assertRaisesRegex(ValueError, "no such instance"):
             self.client("A").call({}, "fail")
-        self.assertEqual("ValueError", caught.exception.exc_type)
 
     def test_casts_arrive_and_none_is_lost(self):
         self.server("C", "node-1")

@@ -1,9 +1,15 @@
 #!/usr/bin/python3
-"""Azure's C engine, by its Python binding: sending and receiving at one node and across three."""
+"""Azure's C engine, by its Python binding: sending and receiving at one node and across three.
 
+The binding speaks TLS only, so a small TLS end stands in front of the nodes' plain ports."""
+
+import asyncio
+import ssl
+import subprocess
 import threading
 import unittest
 import uuid
+from pathlib import Path
 
 import uamqp
 from uamqp import authentication
@@ -11,19 +17,61 @@ from uamqp import authentication
 from mesh import MeshTest
 
 
+class TlsEnd:
+    """Takes TLS connections and passes their bytes on to a plain port; runs on a thread of its own."""
+
+    def __init__(self, folder, target):
+        self.target = target
+        self.certificate = str(Path(folder, "tls.pem"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-addext",
+                        "subjectAltName=DNS:localhost,IP:127.0.0.1", "-days",
+                        "2", "-keyout", self.certificate + ".key", "-out", self.certificate],
+                       check=True, stderr=subprocess.DEVNULL)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(self.certificate, self.certificate + ".key")
+        self.loop = asyncio.new_event_loop()
+        self.server = self.loop.run_until_complete(
+            asyncio.start_server(self.serve, "127.0.0.1", 0, ssl=self.context))
+        self.port = self.server.sockets[0].getsockname()[1]
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+
+    async def serve(self, reader, writer):
+        plain_reader, plain_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        await asyncio.gather(self.pump(reader, plain_writer), self.pump(plain_reader, writer))
+
+    @staticmethod
+    async def pump(reader, writer):
+        try:
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            pass  # gone: the other side learns it by the close
+        writer.close()
+
+    def close(self):
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+
+
 class Uamqp(MeshTest):
     @classmethod
     def topology(cls, mesh):
-        mesh.line("ABC")
+        cls.tls = {}
+        for node in mesh.line("ABC"):
+            end = TlsEnd(mesh.folder, node.port)
+            mesh.closers.append(end.close)
+            cls.tls[node.name] = end
 
     def setUp(self):
         self.address = f"uamqp/{uuid.uuid4().hex[:8]}"
 
-    def url(self, node):
-        return f"amqp://127.0.0.1:{self.shared.nodes[node].port}/{self.address}"
-
-    def auth(self):
-        return authentication.SASLAnonymous("127.0.0.1")
+    def at(self, node):
+        """How to reach the address at a node: URL and authentication."""
+        end = self.tls[node]
+        auth = authentication.SASLAnonymous("localhost", port=end.port, verify=end.certificate)
+        return f"amqps://localhost:{end.port}/{self.address}", auth
 
     def exchange(self, sender_at, receiver_at, bodies):
         """Sends the bodies; returns (outcomes, received bodies)."""
@@ -31,7 +79,8 @@ class Uamqp(MeshTest):
         done = threading.Event()
 
         def receive():
-            client = uamqp.ReceiveClient(self.url(receiver_at), auth=self.auth(), timeout=30000, prefetch=50)
+            url, auth = self.at(receiver_at)
+            client = uamqp.ReceiveClient(url, auth=auth, timeout=30000, prefetch=50)
             try:
                 while len(received) < len(bodies):
                     for message in client.receive_message_batch(max_batch_size=50, timeout=30000):
@@ -40,9 +89,10 @@ class Uamqp(MeshTest):
             finally:
                 client.close()
                 done.set()
-        thread = threading.Thread(target=receive)
+        thread = threading.Thread(target=receive, daemon=True)
         thread.start()
-        client = uamqp.SendClient(self.url(sender_at), auth=self.auth())
+        url, auth = self.at(sender_at)
+        client = uamqp.SendClient(url, auth=auth)
         client.queue_message(*[uamqp.Message(body) for body in bodies])
         outcomes = client.send_all_messages()
         client.close()

@@ -91,7 +91,7 @@ const cases = {
                 delivery.modified({ delivery_failed: true, undeliverable_here: true });
             }
         });
-        const sender = near.open_sender('rhea/outcomes');
+        const sender = near.open_sender({ target: 'rhea/outcomes', treat_modified_as_released: false });
         let sent = 0;
         sender.on('sendable', () => {
             while (sender.sendable() && sent < 3) {
