@@ -1,0 +1,241 @@
+#!/usr/bin/python3
+"""Many clients doing random legal things at random nodes of a mesh whose nodes and links fail, against a model
+of what must hold whatever happens:
+
+* every unsettled delivery of a sender that lives gets exactly one outcome;
+* accepted means that exactly one consumer got it, once, and accepted it;
+* no multicast consumer gets a message twice;
+* afterwards nothing is left behind: fresh clients get full credit and their messages through everywhere.
+
+A failure names its seed: AMQMESH_TEST_SEED replays it, AMQMESH_TEST_STEPS makes it longer."""
+
+import os
+import random
+import unittest
+
+from proton import Message
+
+from clients import Clients
+from management import wait_for_mesh
+from mesh import MeshTest
+
+SEED = int(os.environ.get("AMQMESH_TEST_SEED", "0"))
+STEPS = int(os.environ.get("AMQMESH_TEST_STEPS", "400"))
+ANYCAST = ["trouble/0", "trouble/1", "closest/trouble"]
+MULTICAST = ["multicast/trouble/0", "multicast/trouble/1"]
+
+
+class Consumer:
+    """A receiver that answers late, in any order, with any outcome."""
+
+    def __init__(self, world, connection, address):
+        self.world = world
+        self.address = address
+        self.receiver = connection.receiver(address, window=0, answer=None, wait=False)
+        self.receiver.flow(world.rng.choice([1, 3, 50]))
+        self.seen = 0
+        self.waiting = []
+
+    def step(self):
+        rng = self.world.rng
+        for received in self.receiver.messages[self.seen:]:
+            number = received.body["number"]
+            self.world.receipts.setdefault(number, []).append(self)
+            received.number = number
+            if not received.settled:
+                self.waiting.append(received)
+        self.seen = len(self.receiver.messages)
+        if self.receiver.closed:
+            self.waiting = []
+            return
+        while self.waiting and rng.random() < 0.7:
+            received = self.waiting.pop(rng.randrange(len(self.waiting)))
+            choice = rng.random()
+            if choice < 0.8:
+                self.world.accepts.setdefault(received.number, []).append(self)
+                received.accept()
+            elif choice < 0.87:
+                received.release()
+            elif choice < 0.94:
+                received.reject()
+            else:
+                received.modify(rng.random() < 0.5, rng.random() < 0.5)
+        if self.receiver.link.credit < 3:
+            if rng.random() < 0.05:
+                self.receiver.drain(rng.choice([1, 20]))
+            elif self.receiver.link.drain_mode is False or self.receiver.link.credit == 0:
+                self.receiver.link.drain_mode = False
+                self.receiver.flow(rng.choice([1, 5, 50]))
+
+
+class Producer:
+    def __init__(self, world, connection, address):
+        self.world = world
+        self.address = address
+        self.sender = connection.sender(address, wait=False)
+
+    def step(self):
+        rng = self.world.rng
+        if self.sender.closed or self.sender.credit <= 0 or len(self.sender.in_flight) > 60:
+            return
+        for _ in range(rng.choice([0, 1, 1, 10])):
+            if self.sender.credit <= 0:
+                return
+            size = rng.choice([0, 10, 1000, 20000, 150000]) if rng.random() < 0.3 else 10
+            message = Message(body={"number": self.world.number, "filler": "x" * size})
+            settled = rng.random() < 0.2
+            sent = self.sender.send(message, settled=settled)
+            if not settled:
+                self.world.sent[self.world.number] = (self, sent)
+            self.world.number += 1
+
+
+class World:
+    def __init__(self, clients, nodes, seed):
+        self.clients = clients
+        self.nodes = nodes
+        self.rng = random.Random(seed)
+        self.number = 0
+        self.sent = {}        # number: (producer, Sent), unsettled ones only
+        self.receipts = {}    # number: consumers that got it
+        self.accepts = {}     # number: consumers that accepted it
+        self.connections = []  # (connection, node)
+        self.actors = []
+        self.dead = []
+
+    def connect(self):
+        node = self.rng.choice([node for node in self.nodes if node.running])
+        self.connections.append((self.clients.connect(node, wait=False), node))
+
+    def attach(self):
+        alive = [connection for connection, _ in self.connections if not connection.closed]
+        if alive:
+            kind = self.rng.choice([Producer, Consumer])
+            actor = kind(self, self.rng.choice(alive), self.rng.choice(ANYCAST + MULTICAST))
+            self.actors.append(actor)
+
+    def detach(self):
+        if self.actors:
+            actor = self.actors.pop(self.rng.randrange(len(self.actors)))
+            self.dead.append(actor)
+            link = actor.sender if isinstance(actor, Producer) else actor.receiver
+            if not link.closed:
+                link.detach()
+            link.closed = link.closed or True
+
+    def vanish(self):
+        """A client's socket closes without a word."""
+        if len(self.connections) > 2:
+            connection, _ = self.connections.pop(self.rng.randrange(len(self.connections)))
+            if not connection.closed and connection.opened:
+                connection.vanish()
+                for link in connection.links:
+                    link.closed = True
+            connection.closed = True
+
+    def step(self, deadly):
+        action = self.rng.random()
+        if action < 0.06 or not self.connections:
+            self.connect()
+        elif action < 0.25 and len(self.actors) < 40:
+            self.attach()
+        elif action < 0.30:
+            self.detach()
+        elif action < 0.32:
+            self.vanish()
+        elif deadly and action < 0.335:
+            self.kill_or_start()
+        for actor in self.actors:
+            actor.step()
+        self.clients.container.process()
+
+    def kill_or_start(self):
+        down = [node for node in self.nodes if not node.running]
+        if down:
+            down[0].start()
+        else:
+            self.rng.choice(self.nodes).kill()
+
+    def unanswered(self):
+        """Deliveries of senders whose link still stands and that have no outcome."""
+        return [number for number, (producer, sent) in self.sent.items()
+                if not sent.done and not producer.sender.closed]
+
+    def settle_down(self):
+        """Consumers leave, so nothing can wait for them any more."""
+        for actor in self.actors + self.dead:
+            if isinstance(actor, Consumer) and not actor.receiver.closed:
+                actor.step()
+                actor.receiver.detach()
+        self.clients.wait(lambda: not self.unanswered(), "an outcome of every delivery")
+
+
+class Trouble(MeshTest):
+    def setUp(self):
+        self.clients = Clients()
+        self.addCleanup(self.clients.close)
+
+    def run_world(self, seed, deadly):
+        mesh = self.own_mesh()
+        nodes = mesh.ring("ABCD")
+        wait_for_mesh(self.clients, nodes)
+        world = World(self.clients, nodes, seed)
+        for _ in range(STEPS):
+            world.step(deadly)
+        for node in nodes:
+            if not node.running:
+                node.start()
+        try:
+            world.settle_down()
+            self.check(world)
+            wait_for_mesh(self.clients, nodes)
+            self.nothing_left_behind(nodes)
+        except AssertionError as failure:
+            missing = world.unanswered()[:10]
+            raise AssertionError(f"seed {seed}: {failure}; unanswered {missing}") from failure
+        self.assertGreater(sum(sent.outcome == "accepted" for _, sent in world.sent.values()), 20,
+                           f"seed {seed} tested nothing")
+
+    def check(self, world):
+        for number, (producer, sent) in world.sent.items():
+            self.assertLessEqual(sent.outcomes_seen, 1, f"message {number} has {sent.outcomes_seen} outcomes")
+            receipts = world.receipts.get(number, [])
+            if producer.address in MULTICAST:
+                continue
+            self.assertLessEqual(len(world.accepts.get(number, [])), 1, f"message {number} accepted twice")
+            if sent.outcome == "accepted":
+                self.assertEqual(1, len(receipts), f"accepted message {number} arrived {len(receipts)} times")
+                self.assertEqual(receipts, world.accepts.get(number))
+        for number, receipts in world.receipts.items():
+            self.assertEqual(len(set(receipts)), len(receipts), f"message {number} came twice to one consumer")
+
+    def nothing_left_behind(self, nodes):
+        for index, address in enumerate(ANYCAST + MULTICAST):
+            near, far = nodes[index % 4], nodes[(index + 2) % 4]
+            receiver = self.clients.connect(far).receiver(address)
+            sender = self.clients.connect(near).sender(address)
+            self.clients.wait(lambda sender=sender: sender.credit >= 100, f"full credit for {address}")
+            sent = []
+
+            def finished(sender=sender, sent=sent):
+                while sender.credit and len(sent) < 300:
+                    sent.append(sender.send("fresh"))
+                return len(sent) == 300 and all(one.done for one in sent)
+            self.clients.wait(finished, f"300 fresh messages to {address}")
+            self.assertEqual({"accepted"}, {one.outcome for one in sent})
+            self.assertEqual(300, receiver.count)
+            receiver.detach()
+            sender.detach()
+            self.clients.wait(lambda r=receiver, s=sender: r.closed and s.closed, "detach")
+
+    def test_clients_come_and_go(self):
+        for seed in range(SEED, SEED + 2):
+            self.run_world(seed, deadly=False)
+
+    def test_clients_come_and_go_and_nodes_die(self):
+        for seed in range(SEED + 100, SEED + 102):
+            self.run_world(seed, deadly=True)
+
+
+if __name__ == "__main__":
+    unittest.main()
