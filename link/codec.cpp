@@ -166,7 +166,10 @@ class FieldReader {
     }
 
     void skip(unsigned count) {
-        for (; count > 0 && take(); --count) {
+        for (; count > 0; --count) {
+            if (!take()) {
+                continue;  // null
+            }
             const std::size_t size = value_size({at_, end_});
             if (size == 0) {
                 ok_ = false;
