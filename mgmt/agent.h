@@ -32,8 +32,8 @@ enum class Code : std::int32_t {
 /// error.
 struct Result {
     Code code = Code::kOk;
-    std::string text;
-    std::optional<Row> row;  ///< the entity as it is now (CREATE, UPDATE)
+    std::string text{};
+    std::optional<Row> row{};  ///< the entity as it is now (CREATE, UPDATE)
 };
 
 /// One line of the log ring, for GET-LOG.
@@ -100,7 +100,7 @@ class Agent {
 
   private:
     struct Impl;
-    std::shared_ptr<Impl> impl_;
+    std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace amqmesh::mgmt

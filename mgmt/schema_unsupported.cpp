@@ -236,6 +236,38 @@ constexpr auto kVhost =
                 .description = "Settings of each user group."},
            }));
 
+constexpr auto kVhostGroup = entity(
+    kReadOnly,
+    std::to_array<Attribute>({
+        {.name = "users", .description = "Users of the group."},
+        {.name = "remoteHosts", .description = "Hosts that its users may connect from."},
+        {.name = "maxFrameSize", .type = kInteger, .description = "Largest frame."},
+        {.name = "maxMessageSize", .type = kInteger, .description = "Largest message."},
+        {.name = "maxSessionWindow", .type = kInteger, .description = "Largest session window."},
+        {.name = "maxSessions", .type = kInteger, .description = "Sessions of a connection."},
+        {.name = "maxSenders", .type = kInteger, .description = "Senders of a connection."},
+        {.name = "maxReceivers", .type = kInteger, .description = "Receivers of a connection."},
+        {.name = "sources", .description = "Addresses to receive from."},
+        {.name = "targets", .description = "Addresses to send to."},
+        {.name = "sourcePattern", .description = "Addresses to receive from, as patterns."},
+        {.name = "targetPattern", .description = "Addresses to send to, as patterns."},
+        {.name = "allowDynamicSource", .type = kBoolean, .description = "Temporary addresses."},
+        {.name = "allowAnonymousSender", .type = kBoolean, .description = "Anonymous senders."},
+        {.name = "allowUserIdProxy", .type = kBoolean, .description = "Any message user-id."},
+        {.name = "allowWaypointLinks", .type = kBoolean, .description = "Waypoint links."},
+        {.name = "allowFallbackLinks", .type = kBoolean, .description = "Fallback links."},
+        {.name = "allowDynamicLinkRoutes", .type = kBoolean, .description = "Own link routes."},
+        {.name = "allowAdminStatusUpdate",
+         .type = kBoolean,
+         .description = "Closing connections by management."},
+        {.name = "maxConnectionsPerUser",
+         .type = kInteger,
+         .description = "Connections of one user."},
+        {.name = "maxConnectionsPerHost",
+         .type = kInteger,
+         .description = "Connections from one host."},
+    }));
+
 constexpr auto kConsole = entity(
     kCreate,
     std::to_array<Attribute>({
@@ -315,6 +347,11 @@ constexpr auto kTypes = std::to_array<EntityType>({
      .base = Base::kConfiguration,
      .operations = kReadOnlyOps,
      .attributes = kVhost,
+     .support = Support::kUnsupported,
+     .advice = kNoPolicy},
+    {.name = "vhostUserGroupSettings",
+     .description = "What users of a group may do; part of vhost.groups.",
+     .attributes = kVhostGroup,
      .support = Support::kUnsupported,
      .advice = kNoPolicy},
     {.name = "console",
