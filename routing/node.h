@@ -52,7 +52,7 @@ struct Start {
     std::uint64_t wall_clock_ms = 0;
 };
 
-/// An inter-router connection's control link is usable in both directions.
+/// An inter-router connection's control link is usable in both directions. Followed by Credit.
 struct LinkUp {
     AdjacencyId link = 0;
     Cost cost = 1;
@@ -144,7 +144,10 @@ struct RouteChange {
     std::vector<AdjacencyId> next_hops;
 };
 
-/// A consumer set at another router appeared, changed or vanished.
+/// A consumer set at another router appeared, changed or vanished, in the database. It says nothing
+/// about reachability: while the last RouteChange of `router` had no next hops (or none came yet),
+/// the driver ignores that router's addresses, but keeps them. Vanishing is only told for what was
+/// told before. Weight 0: that router drains, use it only when there is no other.
 struct AddressChange {
     RouterId router = 0;
     std::string key;
@@ -153,7 +156,8 @@ struct AddressChange {
     bool present = true;
 };
 
-/// Close the inter-router connection; `condition` is the AMQP error name, `text` says why.
+/// Close the inter-router connection: the node has forgotten the link, and ignores what still comes
+/// from it. Messages in the same Effects are sent first. `condition` is the AMQP error name, `text` says why.
 struct LinkClose {
     AdjacencyId link = 0;
     std::string condition;

@@ -18,10 +18,11 @@ struct AdjacencyView {
     RouterId peer = 0;
     std::string peer_name;
     AdjacencyState state = AdjacencyState::kDown;
-    Cost cost = 1;       ///< ours
-    Cost peer_cost = 1;  ///< the peer's
-    Time since = 0;      ///< when the state was entered
-    std::uint64_t flaps = 0;
+    Cost cost = 1;            ///< ours
+    Cost peer_cost = 1;       ///< the peer's
+    Time since = 0;           ///< when the state was entered
+    std::uint64_t flaps = 0;  ///< of this neighbour, over all its links
+    Time held_until = 0;      ///< damping: not counted as up before
 };
 
 struct LinkStateView {

@@ -1,0 +1,160 @@
+// The parts of Node and how they are wired; private to node*.cpp.
+//
+// node.cpp            events in, timers, commands
+// node_adjacency.cpp  Hello, states, loss, refusal
+// node_sync.cpp       summaries, requests, anti-entropy
+// node_flooding.cpp   LSPs in, own LSP out, the pump of every control link
+// node_addresses.cpp  address steps and tables
+// node_view.cpp       copies, digest, invariants
+#pragma once
+
+#include "routing/adjacency.h"
+#include "routing/codec.h"
+#include "routing/damping.h"
+#include "routing/lsdb.h"
+#include "routing/node.h"
+#include "routing/own_addresses.h"
+#include "routing/routes.h"
+#include "routing/spf_schedule.h"
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace amqmesh::routing {
+
+struct Node::Impl {
+    using Slot = Lsdb::Slot;
+    using Adjacencies = std::map<AdjacencyId, Adjacency>;
+
+    Impl(Config config, std::uint64_t seed);
+
+    void handle(Time now, const Event& event, Effects& effects);
+    [[nodiscard]] std::optional<Time> next_deadline() const;
+    [[nodiscard]] std::uint64_t digest() const;
+    [[nodiscard]] NodeView view(Time now) const;
+    void check_invariants() const;
+
+    // node.cpp: events
+    void on(const event::Start& start);
+    void on(const event::LinkUp& up);
+    void on(const event::LinkDown& down);
+    void on(const event::Frame& frame);
+    void on(const event::Alive& alive);
+    void on(const event::Settled& settled);
+    void on(const event::Credit& credit);
+    void on(const event::LocalAddress& change);
+    void on(const event::SetCost& change);
+    void on(const event::Drain& drain);
+    void on(const event::Stop& stop);
+    void on(const event::Tick& tick);
+    void run_timers();
+    void finish_step();
+    void note(NoteLevel level, const char* code, std::string text);
+    Time jittered(Time interval);
+
+    // node_adjacency.cpp
+    void send_hello(Adjacency& adjacency);
+    void on_hello(Adjacency& adjacency, const Hello& hello);
+    void on_goodbye(Adjacency& adjacency, const Goodbye& goodbye);
+    /// The reason to refuse, if there is one.
+    [[nodiscard]] std::optional<Reason> objection(const Adjacency& adjacency,
+                                                  const Hello& hello) const;
+    void enter_sync(Adjacency& adjacency, const Hello& hello);
+    void maybe_full(Adjacency& adjacency);
+    void set_state(Adjacency& adjacency, AdjacencyState state);
+    /// Ends the adjacency here and now; `close` asks the driver to close the connection.
+    void lose(AdjacencyId link, const char* why, std::optional<LinkClose> close);
+    void refuse(Adjacency& adjacency, Reason reason, const std::string& text);
+    void on_offence(Adjacency& adjacency, Fault fault);
+    void detect_losses();
+    [[nodiscard]] std::optional<Time> loss_deadline(const Adjacency& adjacency) const;
+    void fence();
+    [[nodiscard]] Adjacency* find_adjacency(AdjacencyId link);
+
+    // node_sync.cpp
+    void send_summary(Adjacency& adjacency, bool repair);
+    void on_summary(Adjacency& adjacency, const Summary& summary);
+    void compare_origin(Adjacency& adjacency, const OriginSummary& theirs, bool repair);
+    void compare_addresses(Adjacency& adjacency,
+                           Slot slot,
+                           const OriginSummary& theirs,
+                           bool repair);
+    void owe_unmentioned(Adjacency& adjacency);
+    void on_request(Adjacency& adjacency, const Request& request);
+    void request_origin(Adjacency& adjacency, RouterId rid, bool table);
+    void note_progress(RouterId rid);
+    void maybe_repair(Adjacency& adjacency, const Hello& hello);
+    void enqueue(Adjacency& adjacency, std::string message);
+
+    // node_flooding.cpp
+    void on_flood(Adjacency& adjacency, Flood& flood);
+    Fault on_lsp(Adjacency& adjacency, FloodedLsp& flooded);
+    void store_lsp(Adjacency& from, Lsp lsp, FloodedLsp& flooded);
+    void on_own_lsp(Adjacency& adjacency, const Lsp& lsp, std::uint64_t hash);
+    void on_fight(const Lsp& lsp);
+    void on_graph_change(const GraphChange& change);
+    void owe_lsp(Slot slot, bool urgent);
+    void request_origination();
+    void originate();
+    [[nodiscard]] Lsp make_lsp() const;
+    void expire_records();
+    void release_deferred();
+    void pump(Adjacency& adjacency);
+    bool send_records(Adjacency& adjacency);
+    void add_lsps(Adjacency& adjacency, Flood& flood, std::size_t& bytes);
+    void add_steps(Adjacency& adjacency, Flood& flood, std::size_t& bytes);
+    void send(Adjacency& adjacency, std::string bytes);
+
+    // node_addresses.cpp
+    Fault on_delta(Adjacency& adjacency, FloodedDelta& flooded);
+    Fault apply_delta(Adjacency& adjacency, Slot slot, AddressDelta& delta, std::string body);
+    bool assemble(Adjacency& adjacency, Slot slot, AddressDelta& delta);
+    void on_buckets(Adjacency& adjacency, const Summary& summary);
+    void send_table(Adjacency& adjacency, Slot slot, const std::vector<std::uint32_t>& buckets);
+    void owe_addresses(Slot slot);
+    void drop_addresses(Slot slot);
+    void announce_weights(Slot slot);
+    void emit_diffs(Slot slot, std::vector<AddressDiff>& diffs);
+    void flush_own_addresses();
+    void reissue_own_addresses();
+
+    Config config_;
+    RouterId rid_ = 0;
+    std::uint64_t random_ = 0;
+    Time now_ = 0;
+    Effects* effects_ = nullptr;  // not owned; set while handle() runs
+
+    bool started_ = false;
+    bool stopped_ = false;
+    bool draining_ = false;
+    std::optional<Time> starting_until_;
+
+    // Own LSP.
+    std::uint64_t life_ = 0;
+    std::uint64_t incarnation_ = 0;
+    std::uint64_t sequence_ = 0;
+    Slot self_ = Lsdb::kNone;
+    std::optional<Time> origination_due_;
+    Time last_origination_ = 0;
+    Time origination_interval_ = 0;
+    Time refresh_due_ = 0;
+    Time next_adoption_ = 0;
+    std::deque<Time> fights_;
+    bool fence_wanted_ = false;  // another, older router has our name
+    Time fenced_until_ = 0;
+
+    Lsdb lsdb_;
+    Adjacencies adjacencies_;
+    Damping damping_;
+    Routes routes_;
+    SpfSchedule schedule_;
+    bool topology_dirty_ = false;
+    OwnAddresses own_addresses_;
+    std::map<Slot, Time> deferred_;  // records above their origin's arrival limit
+    NodeCounters counters_;
+};
+
+}  // namespace amqmesh::routing

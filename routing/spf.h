@@ -1,0 +1,37 @@
+// Shortest paths from one router over a Topology.
+//
+// Model: Dijkstra with a binary heap over (distance, index); costs are symmetric and at least 1, so
+//        every predecessor on a shortest path is settled before its successor and the sets of first
+//        hops can be merged on the way. A NO_TRANSIT router is reached but not expanded.
+// Cost:  O((n + m) log n), no allocation per router.
+#pragma once
+
+#include "routing/topology.h"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace amqmesh::routing {
+
+inline constexpr std::uint32_t kUnreachable = 0xffffffffU;
+
+/// Distances and first hops by router index.
+struct Spf {
+    std::vector<std::uint32_t> distance;  ///< kUnreachable: no path
+    std::uint32_t max_paths = 1;
+    std::vector<AdjacencyId> hops;    ///< max_paths entries per router, ascending
+    std::vector<std::uint8_t> count;  ///< how many of them are used
+
+    [[nodiscard]] std::span<const AdjacencyId> next_hops(std::uint32_t index) const {
+        return std::span(hops).subspan(std::size_t{index} * max_paths, count[index]);
+    }
+};
+
+/// From topology.self; keeps the `max_paths` (1..8) lowest-numbered equal-cost first hops.
+Spf compute_spf(const Topology& topology, std::uint32_t max_paths);
+
+/// Distances from any router.
+std::vector<std::uint32_t> compute_distances(const Topology& topology, std::uint32_t source);
+
+}  // namespace amqmesh::routing

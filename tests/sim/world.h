@@ -1,0 +1,259 @@
+// A deterministic world of routers: the real routing::Node in each, everything around it simulated.
+//
+// Model:  one heap of events ordered by (time, number). A cable joins two routers; over it runs at
+//         most one connection at a time, FIFO and reliable like TCP, with delay, bandwidth and
+//         credit. Faults act on cables and routers; every choice comes from one seed.
+// Driver: each router has the driver that the daemon has: timers by next_deadline(), heartbeats,
+//         settlement, credit, connectors that retry; and it keeps what the effects told it (routes,
+//         addresses, topology), which is what the oracle judges.
+#pragma once
+
+#include "routing/node.h"
+#include "tests/sim/graph.h"
+#include "tests/sim/random.h"
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace amqmesh::sim {
+
+using routing::AdjacencyId;
+using routing::Cost;
+using routing::RouterId;
+using routing::Time;
+
+struct Options {
+    std::uint32_t heartbeat_ms = 300;
+    std::uint32_t detect_mult = 3;
+    std::uint32_t max_paths = 1;
+    std::uint32_t credit = 64;
+    std::uint64_t bytes_per_second = 100'000'000;
+    Time jitter_mean = 0;        ///< exponential extra delay per message
+    double bit_flip_chance = 0;  ///< per message
+    double replay_chance = 0;    ///< per message: an older one of the same connection again
+    routing::Limits limits;
+};
+
+/// What a router's driver has been told, as the daemon would hold it.
+struct Mirror {
+    struct Address {
+        routing::Treatment treatment = routing::Treatment::kBalanced;
+        std::uint32_t weight = 1;
+
+        bool operator==(const Address&) const = default;
+    };
+
+    std::map<RouterId, std::pair<Cost, std::vector<AdjacencyId>>> routes;
+    std::map<std::pair<RouterId, std::string>, Address> addresses;
+    std::shared_ptr<const routing::Topology> topology;
+};
+
+enum class Kind : std::uint8_t {
+    kTick,
+    kConnect,
+    kLinkUp,
+    kFrame,
+    kSettled,
+    kAlive,
+    kHeartbeat,
+    kLinkDown,
+    kRelease,
+    kResume
+};
+
+/// Something that will happen.
+struct Item {
+    Time at = 0;
+    std::uint64_t number = 0;
+    Kind kind = Kind::kTick;
+    std::uint8_t end = 0;    ///< the receiving end of the cable
+    std::size_t target = 0;  ///< router (tick, resume) or cable
+    std::uint64_t generation = 0;
+    std::uint64_t token = 0;
+    std::string bytes = {};
+};
+
+struct Router {
+    std::string name;
+    std::unique_ptr<routing::Node> node;  ///< null while crashed
+    std::uint64_t life = 0;      ///< counts starts; stale events of earlier ones are dropped
+    std::uint64_t clock_ms = 0;  ///< wall clock at the next start
+    AdjacencyId last_link = 0;
+    std::map<AdjacencyId, std::pair<std::size_t, std::size_t>> cables;  ///< live: cable, end
+    bool paused = false;
+    Time paused_at = 0;
+    Time paused_until = 0;
+    std::deque<Item> inbox;  ///< arrived while paused
+    Time tick_at = 0;        ///< when the next Tick is scheduled; 0: none
+    bool draining = false;
+    bool stopped = false;
+    std::map<std::string, Mirror::Address> local;  ///< what this router announces
+    Mirror mirror;
+    std::uint64_t duplicate_id_notes = 0;
+};
+
+/// One direction of a connection.
+struct Pipe {
+    Time busy_until = 0;     ///< the sender's end, for bandwidth
+    Time last_arrival = 0;   ///< nothing overtakes
+    Time cut_at = ~Time{0};  ///< what arrives later is lost
+    bool stalled = false;
+    std::deque<Item> held = {};           ///< arrived while stalled
+    std::deque<std::string> recent = {};  ///< for replays
+    std::uint64_t bytes = 0;
+    std::uint64_t messages = 0;
+};
+
+struct Cable {
+    std::array<std::size_t, 2> end = {0, 0};
+    std::array<Cost, 2> cost = {1, 1};
+    Time delay = routing::kMillisecond;
+    bool up = true;  ///< may be connected
+    bool connected = false;
+    std::uint64_t generation = 0;  ///< of the connection
+    std::array<AdjacencyId, 2> link = {0, 0};
+    std::array<std::uint32_t, 2> unsettled = {0, 0};
+    std::array<Pipe, 2> pipe;  ///< [i]: from end[i]
+    std::array<Time, 2> reader_delay = {0, 0};
+    Time retry_interval = 0;
+    bool connect_scheduled = false;
+    std::uint64_t total_bytes = 0;
+};
+
+struct Totals {
+    std::uint64_t events = 0;
+    std::uint64_t frames = 0;
+    std::uint64_t frame_bytes = 0;
+    std::uint64_t closes = 0;
+    std::uint64_t flips = 0;
+    std::uint64_t replays = 0;
+};
+
+class World {
+  public:
+    World(Options options, std::uint64_t seed);
+    World(const Graph& graph, const Options& options, std::uint64_t seed);
+
+    std::size_t add_router(std::string name);
+    std::size_t add_cable(std::size_t a, std::size_t b, Cost cost, Time delay);
+
+    // Time.
+    [[nodiscard]] Time now() const { return now_; }
+
+    void run_until(Time time);
+
+    void run_for(Time time) { run_until(now_ + time); }
+
+    /// Runs until `done` holds after some event, or the time has passed. True: it held.
+    template <typename Done>
+    bool run_until_true(Time limit, Done done);
+
+    // Routers.
+    void start(std::size_t router);
+    void start_all();
+    void crash(std::size_t router, bool silent);
+    void stop(std::size_t router);
+    void pause(std::size_t router, Time time);
+    void drain(std::size_t router, bool on);
+    void set_address(std::size_t router,
+                     const std::string& key,
+                     std::optional<Mirror::Address> address);
+
+    // Cables.
+    void reset(std::size_t cable);
+    void set_up(std::size_t cable, bool up);
+    void stall(std::size_t cable, std::size_t from_end, bool on);
+    void set_cost(std::size_t cable, std::size_t end, Cost cost);
+    void set_reader_delay(std::size_t cable, std::size_t end, Time delay);
+    /// Everything back to normal: no stalls, no slow readers, cables up, crashed routers started.
+    void heal();
+
+    [[nodiscard]] std::vector<Router>& routers() { return routers_; }
+
+    [[nodiscard]] const std::vector<Router>& routers() const { return routers_; }
+
+    [[nodiscard]] const std::vector<Cable>& cables() const { return cables_; }
+
+    [[nodiscard]] Random& random() { return random_; }
+
+    [[nodiscard]] const Totals& totals() const { return totals_; }
+
+    [[nodiscard]] Options& options() { return options_; }
+
+    [[nodiscard]] std::uint64_t digest() const;
+
+    /// When any router's mirror changed last.
+    [[nodiscard]] Time last_route_change() const { return last_route_change_; }
+
+    /// Codes of all notes seen, for tests that a thing was reported.
+    [[nodiscard]] const std::map<std::string, std::uint64_t>& notes() const { return notes_; }
+
+    /// Asserts every node's invariants after each event, instead of each 64th.
+    void check_always(bool on) { check_mask_ = on ? 0 : 63; }
+
+  private:
+    struct Later {
+        bool operator()(const Item& a, const Item& b) const {
+            return a.at != b.at ? a.at > b.at : a.number > b.number;
+        }
+    };
+
+    void push(Item item);
+    void step();
+    void dispatch(Item& item);
+    void deliver(Item& item);
+    void deliver_now(Item& item, std::size_t router);
+    void link_up(const Item& item, std::size_t router);
+    void on_tick(const Item& item);
+    void release(std::size_t cable, std::size_t end);
+    void resume(std::size_t router);
+    void on_connect(std::size_t cable);
+    void on_heartbeat(const Item& item);
+    void schedule_connect(std::size_t cable, Time delay);
+    void disconnect(std::size_t cable, std::size_t closing_end, bool silent);
+    void handle(std::size_t router, const routing::Event& event);
+    void carry_out(std::size_t router);
+    void send(std::size_t cable, std::size_t from_end, const routing::Send& message);
+    void transmit(std::size_t cable, std::size_t from_end, Item item, std::size_t bytes);
+    void close(std::size_t router, const routing::LinkClose& close);
+    void schedule_tick(std::size_t router);
+
+    [[nodiscard]] std::size_t other(std::size_t end) const { return 1 - end; }
+
+    Options options_;
+    Random random_;
+    Time now_ = 0;
+    std::uint64_t last_number_ = 0;
+    std::priority_queue<Item, std::vector<Item>, Later> queue_;
+    std::vector<Router> routers_;
+    std::vector<Cable> cables_;
+    routing::Effects effects_;
+    Totals totals_;
+    std::map<std::string, std::uint64_t> notes_;
+    Time last_route_change_ = 0;
+    std::uint64_t check_mask_ = 63;
+};
+
+template <typename Done>
+bool World::run_until_true(Time limit, Done done) {
+    const Time end = now_ + limit;
+    while (!done()) {
+        if (queue_.empty() || queue_.top().at > end) {
+            now_ = end;
+            return done();
+        }
+        step();
+    }
+    return true;
+}
+
+}  // namespace amqmesh::sim
