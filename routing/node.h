@@ -157,7 +157,8 @@ struct AddressChange {
 };
 
 /// Close the inter-router connection: the node has forgotten the link, and ignores what still comes
-/// from it. Messages in the same Effects are sent first. `condition` is the AMQP error name, `text` says why.
+/// from it. Messages in the same Effects are sent first. `condition` is the AMQP error name, `text`
+/// says why.
 struct LinkClose {
     AdjacencyId link = 0;
     std::string condition;
