@@ -79,7 +79,7 @@ AddressRoute& ForwardingTableBuilder::edit(std::string_view key, Treatment treat
     if (const auto open = open_routes_.find(hash); open != open_routes_.end()) {
         return *open->second;
     }
-    const auto index = static_cast<std::size_t>(hash % ForwardingTable::kShards);
+    const std::size_t index = hash % ForwardingTable::kShards;
     auto& shard = open_shards_[index];
     if (!shard) {
         const auto& old = table_.shards_[index];
