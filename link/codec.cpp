@@ -2,7 +2,9 @@
 
 #include "link/assert.h"
 
+#include <algorithm>
 #include <cstring>
+#include <initializer_list>
 
 namespace amqmesh::link {
 
@@ -559,6 +561,30 @@ std::size_t encode(std::byte* out, std::uint16_t channel, const DispositionFrame
     writer.write_if(disposition.settled);
     writer.write(disposition.state);
     return writer.finish(0);
+}
+
+std::vector<std::byte> encode_close(const Condition& condition) {
+    const auto name = std::as_bytes(std::span(condition.name))
+                          .first(std::min<std::size_t>(condition.name.size(), 64));
+    const auto text = std::as_bytes(std::span(condition.description))
+                          .first(std::min<std::size_t>(condition.description.size(), 128));
+    // close(error(condition, description)), each list with one octet of size (AMQP 2.7.9, 2.8.14).
+    const auto error_bytes = static_cast<unsigned>(1 + 2 + name.size() + 2 + text.size());
+    const unsigned close_bytes = 1 + 3 + 2 + error_bytes;
+    std::vector<std::byte> frame(kFrameHeaderBytes);
+    const auto put = [&frame](std::initializer_list<unsigned> octets) {
+        for (const unsigned octet : octets) {
+            frame.push_back(static_cast<std::byte>(octet));
+        }
+    };
+    put({0x00, 0x53, 0x18, 0xc0, close_bytes, 1, 0x00, 0x53, 0x1d, 0xc0, error_bytes, 2});
+    put({0xa3, static_cast<unsigned>(name.size())});
+    frame.insert(frame.end(), name.begin(), name.end());
+    put({0xa1, static_cast<unsigned>(text.size())});
+    frame.insert(frame.end(), text.begin(), text.end());
+    encode_empty(frame.data());
+    store_u32(frame.data(), static_cast<std::uint32_t>(frame.size()));
+    return frame;
 }
 
 std::size_t encode_empty(std::byte* out) {

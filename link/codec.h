@@ -164,6 +164,8 @@ std::size_t encode(std::byte* out,
                    std::size_t payload_bytes);
 std::size_t encode(std::byte* out, std::uint16_t channel, const FlowFrame& flow);
 std::size_t encode(std::byte* out, std::uint16_t channel, const DispositionFrame& disposition);
+/// A close with a condition, for a peer that has not even opened.
+std::vector<std::byte> encode_close(const Condition& condition);
 /// A frame without body, the heartbeat (AMQP 2.4.5).
 std::size_t encode_empty(std::byte* out);
 

@@ -515,8 +515,12 @@ void Engine::Impl::fail(const Condition& condition) {
     }
     if (phase == EnginePhase::kRunning && lifecycle.failure().empty()) {
         flush_pending();
-        if (amqp_header_in) {
+        if (amqp_header_in && remote_open_seen) {
             lifecycle.close(condition);
+        } else if (amqp_header_in) {
+            lifecycle.open();  // Proton holds a close back until the peer has opened
+            pull_lifecycle();
+            out.append(encode_close(condition));
         }
     }
     const EnginePhase before = phase;
