@@ -2,8 +2,6 @@
 
 #include "router/clock.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -247,22 +245,6 @@ void AmqpSocket::abandon() {
     state_ = State::kClosed;
     boost::system::error_code ignored;
     socket_.close(ignored);
-}
-
-void set_tcp_options(int fd, std::uint32_t detection_ms) {
-    const auto set = [fd](int level, int option, int value) {
-        ::setsockopt(fd, level, option, &value, sizeof value);
-    };
-    set(IPPROTO_TCP, TCP_NODELAY, 1);
-    set(SOL_SOCKET, SO_KEEPALIVE, 1);
-    constexpr int kNotSentLowWater = 128 * 1024;
-    set(IPPROTO_TCP, TCP_NOTSENT_LOWAT, kNotSentLowWater);
-    if (detection_ms != 0) {
-        constexpr std::uint32_t kTimeoutMsMax = 600'000;
-        set(IPPROTO_TCP,
-            TCP_USER_TIMEOUT,
-            static_cast<int>(std::min(detection_ms, kTimeoutMsMax / 2) * 2));
-    }
 }
 
 }  // namespace amqmesh::router

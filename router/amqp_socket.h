@@ -89,8 +89,4 @@ class AmqpSocket : public std::enable_shared_from_this<AmqpSocket> {
     std::size_t dropped_ = 0;
 };
 
-/// Options of every AMQP socket; failures are harmless. `detection_ms`: how fast a dead neighbour
-/// has to be noticed, 0 for clients.
-void set_tcp_options(int fd, std::uint32_t detection_ms);
-
 }  // namespace amqmesh::router

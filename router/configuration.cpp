@@ -164,6 +164,7 @@ class Loader {
         node.default_treatment = to_treatment(row.text("defaultDistribution"));
         node.heartbeat_ms = to_u32(row, "heartbeatMilliseconds");
         node.detect_mult = to_u32(row, "heartbeatMultiplier");
+        node.max_paths = to_u32(row, "maxPaths");
         node.router_row.push_back(std::move(row));
     }
 

@@ -1,0 +1,215 @@
+#include "router/control_plane.h"
+
+#include "router/log.h"
+
+#include <utility>
+#include <variant>
+
+namespace amqmesh::router {
+
+namespace {
+
+routing::Config node_config(const Configuration& configuration) {
+    routing::Config config;
+    config.name = configuration.id;
+    config.heartbeat_ms = configuration.heartbeat_ms;
+    config.detect_mult = configuration.detect_mult;
+    config.max_paths = configuration.max_paths;
+    return config;
+}
+
+// The graph of a router that has no mesh.
+std::shared_ptr<const routing::Topology> lone_topology(const Configuration& configuration) {
+    routing::Topology topology;
+    topology.version = 1;
+    topology.ids = {routing::router_id(configuration.id)};
+    topology.names = {configuration.id};
+    topology.incarnations = {0};
+    topology.no_transit = {false};
+    topology.first = {0, 0};
+    return std::make_shared<const routing::Topology>(std::move(topology));
+}
+
+}  // namespace
+
+ControlPlane::ControlPlane(const Options& options, ControlOutlet& outlet, EndpointAdmin& endpoints)
+    : configuration_(*options.configuration),
+      wall_clock_ms_(options.wall_clock_ms),
+      outlet_(outlet),
+      builder_(routing::router_id(configuration_.id), configuration_.id),
+      snapshots_(configuration_.workers, outlet),
+      source_({.configuration = &configuration_,
+               .table = &table_,
+               .node = &node_,
+               .snapshots = &snapshots_,
+               .endpoints = &endpoints,
+               .addresses_changed = [this] { apply_addresses(); },
+               .started = options.started,
+               .wall_clock_ms = options.wall_clock_ms}),
+      agent_(source_) {
+    if (configuration_.mode == RouterMode::kInterior) {
+        node_.emplace(node_config(configuration_), options.seed, builder_, outlet_);
+    }
+}
+
+ControlPlane::~ControlPlane() = default;
+
+void ControlPlane::start(routing::Time now) {
+    apply_addresses();
+    builder_.set_topology(lone_topology(configuration_));
+    builder_.set_in_process("M0$management", routing::InProcess::kManagement);
+    builder_.set_in_process("L$management", routing::InProcess::kManagement);
+    if (node_) {
+        node_->start(now, wall_clock_ms_);
+    }
+    end_burst(now);
+}
+
+void ControlPlane::apply_addresses() {
+    builder_.set_settings(std::make_shared<const routing::AddressSettings>(
+        configuration_.addresses, configuration_.default_treatment));
+}
+
+void ControlPlane::on_timer(routing::Time now) {
+    if (node_) {
+        node_->on_timer(now);
+    }
+}
+
+std::optional<routing::Time> ControlPlane::next_deadline() const {
+    return node_ ? node_->next_deadline() : std::nullopt;
+}
+
+void ControlPlane::end_burst(routing::Time now) {
+    source_.set_now(now);
+    if (!builder_.changed()) {
+        return;
+    }
+    routing::TableChange change;
+    table_ = builder_.publish(change);
+    outlet_.publish(table_, change);
+}
+
+void ControlPlane::stop(routing::Time now) {
+    if (node_) {
+        node_->stop(now);
+    }
+    end_burst(now);
+    for (std::uint16_t worker = 0; worker < configuration_.workers; ++worker) {
+        outlet_.send(
+            worker,
+            link::command::CloseAll{{"amqp:connection:forced", "the router is being shut down"}});
+    }
+}
+
+// One report each; the cases that only routing::Node cares about are passed on as they are.
+struct ControlPlane::Visitor {
+    ControlPlane& plane;
+    routing::Time now;
+
+    void operator()(const link::report::ConnectionOpened& opened) const {
+        ++plane.open_connections_;
+        plane.outlet_.connection_opened(opened.owner, opened);
+    }
+
+    void operator()(const link::report::ConnectionClosed& closed) const {
+        plane.on_closed(now, closed);
+    }
+
+    void operator()(const link::report::ConsumerUp& up) const { plane.on_consumer(now, up); }
+
+    void operator()(const link::report::ConsumerDown& down) const { plane.on_consumer(now, down); }
+
+    void operator()(link::report::ManagementRequest& request) const {
+        plane.on_request(std::move(request));
+    }
+
+    void operator()(std::unique_ptr<link::PlaneSnapshot>& snapshot) const {
+        plane.snapshots_.on_snapshot(std::move(snapshot));
+    }
+
+    void operator()(const link::report::ControlUp& up) const {
+        if (plane.node_) {
+            plane.node_->on_control_up(now, up);
+        }
+    }
+
+    void operator()(link::report::ControlFrame& frame) const {
+        if (plane.node_) {
+            plane.node_->on_frame(now, std::move(frame));
+        }
+    }
+
+    void operator()(const link::report::ControlSettled& settled) const {
+        if (plane.node_) {
+            plane.node_->on_settled(now, settled);
+        }
+    }
+
+    void operator()(const link::report::ControlCredit& credit) const {
+        if (plane.node_) {
+            plane.node_->on_credit(now, credit);
+        }
+    }
+
+    void operator()(const link::report::Alive& alive) const {
+        if (plane.node_) {
+            plane.node_->on_alive(now, alive);
+        }
+    }
+};
+
+void ControlPlane::on_report(routing::Time now, link::Report&& report) {
+    source_.set_now(now);
+    std::visit(Visitor{*this, now}, report);
+}
+
+void ControlPlane::on_consumer(routing::Time now, const link::report::ConsumerUp& up) {
+    const AddressBook::Change change = addresses_.add(up.key, up.consumer.id);
+    if (change == AddressBook::Change::kNone) {
+        return;
+    }
+    builder_.add_consumer(up.key, up.treatment, up.consumer);
+    if (node_ && change == AddressBook::Change::kAddress && is_flooded(up.key)) {
+        node_->on_local_address(
+            now, {.key = up.key, .treatment = up.treatment, .weight = 1, .present = true});
+    }
+}
+
+void ControlPlane::on_consumer(routing::Time now, const link::report::ConsumerDown& down) {
+    const AddressBook::Change change = addresses_.remove(down.key, down.consumer);
+    if (change == AddressBook::Change::kNone) {
+        return;
+    }
+    builder_.remove_consumer(down.key, down.consumer);
+    if (node_ && change == AddressBook::Change::kAddress && is_flooded(down.key)) {
+        node_->on_local_address(now, {.key = down.key, .weight = 0, .present = false});
+    }
+}
+
+void ControlPlane::on_closed(routing::Time now, const link::report::ConnectionClosed& closed) {
+    std::uint32_t retry_after_ms = 0;
+    if (node_ && closed.role == link::ConnectionRole::kInterRouter) {
+        node_->on_closed(now, closed.id);
+        retry_after_ms = node_->take_retry_after(closed.id);
+    }
+    if (closed.was_open && open_connections_ > 0) {
+        --open_connections_;
+    }
+    outlet_.connection_closed(closed.owner, closed, retry_after_ms);
+}
+
+void ControlPlane::on_request(link::report::ManagementRequest&& request) {
+    agent_.handle(request.message, [this](mgmt::Reply&& reply) {
+        const bool sent = outlet_.send(
+            0, link::command::Originate{std::move(reply.to), std::move(reply.message)});
+        if (!sent) {
+            log::emit(log::Module::kAgent,
+                      log::Level::kWarning,
+                      "REPLY_DROPPED",
+                      "too many management replies wait");
+        }
+    });
+}
+
+}  // namespace amqmesh::router

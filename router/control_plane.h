@@ -1,0 +1,74 @@
+// The control plane's logic: everything that is decided on the control thread. Time, workers and
+// sockets are behind ControlOutlet, so that a test drives it with plain values.
+//
+//   reports of workers -> address book, node driver -> table builder -> one publish() per burst
+//   $management requests -> mgmt::Agent -> ManagementSource -> replies through a worker
+#pragma once
+
+#include "link/control_messages.h"
+#include "mgmt/agent.h"
+#include "router/address_book.h"
+#include "router/configuration.h"
+#include "router/control_outlet.h"
+#include "router/management_source.h"
+#include "router/node_driver.h"
+#include "router/snapshots.h"
+#include "routing/forwarding_table.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+namespace amqmesh::router {
+
+class ControlPlane {
+  public:
+    struct Options {
+        Configuration* configuration = nullptr;  ///< not owned; outlives the plane
+        std::uint64_t seed = 0;                  ///< feeds jitter only
+        std::uint64_t wall_clock_ms = 0;
+        routing::Time started = 0;
+    };
+
+    /// `outlet` and `endpoints` are not owned; both outlive the plane.
+    ControlPlane(const Options& options, ControlOutlet& outlet, EndpointAdmin& endpoints);
+    ~ControlPlane();
+    ControlPlane(const ControlPlane&) = delete;
+    ControlPlane& operator=(const ControlPlane&) = delete;
+
+    /// The first table is published and the node begins its life.
+    void start(routing::Time now);
+    void on_report(routing::Time now, link::Report&& report);
+    void on_timer(routing::Time now);
+    [[nodiscard]] std::optional<routing::Time> next_deadline() const;
+    /// After a burst of reports: publishes what they changed, once.
+    void end_burst(routing::Time now);
+    /// Orderly end: goodbye to the mesh, then every connection is closed.
+    void stop(routing::Time now);
+
+    /// Connections that were opened or are on their way there; reported by the workers.
+    [[nodiscard]] std::size_t connections() const { return open_connections_; }
+
+  private:
+    struct Visitor;
+
+    void on_consumer(routing::Time now, const link::report::ConsumerUp& up);
+    void on_consumer(routing::Time now, const link::report::ConsumerDown& down);
+    void on_closed(routing::Time now, const link::report::ConnectionClosed& closed);
+    void apply_addresses();
+    void on_request(link::report::ManagementRequest&& request);
+
+    Configuration& configuration_;
+    const std::uint64_t wall_clock_ms_;
+    ControlOutlet& outlet_;
+    routing::ForwardingTableBuilder builder_;
+    std::shared_ptr<const routing::ForwardingTable> table_;
+    AddressBook addresses_;
+    std::optional<NodeDriver> node_;  ///< none in standalone mode
+    Snapshots snapshots_;
+    ManagementSource source_;
+    mgmt::Agent agent_;
+    std::size_t open_connections_ = 0;
+};
+
+}  // namespace amqmesh::router

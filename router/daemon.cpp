@@ -1,0 +1,420 @@
+#include "router/daemon.h"
+
+#include "router/clock.h"
+#include "router/connector.h"
+#include "router/control_plane.h"
+#include "router/listener.h"
+#include "router/log.h"
+#include "router/mailbox.h"
+#include "router/tcp.h"
+#include "router/worker_pool.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <random>
+#include <utility>
+#include <vector>
+
+namespace amqmesh::router {
+
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::size_t kReportBytesMax = 64U << 20U;
+// The end of the process does not wait longer for peers than this.
+constexpr std::chrono::seconds kStopLimit{2};
+
+std::uint64_t random_seed() {
+    std::random_device device;
+    return (std::uint64_t{device()} << 32U) | device();
+}
+
+}  // namespace
+
+struct Daemon::Impl final : ControlOutlet, EndpointAdmin {
+    explicit Impl(Configuration given)
+        : configuration(std::move(given)),
+          reports({.name = "reports",
+                   .limit = kReportBytesMax,
+                   .wake = [this] { asio::post(io, [this] { drain_reports(); }); },
+                   .space = {}},
+                  [](const link::Report& report) { return weigh(report); }),
+          workers(configuration.workers,
+                  configuration.id,
+                  reports.sender(),
+                  [this] { asio::post(io, [this] { workers.flush_pending(); }); }),
+          control({.configuration = &configuration,
+                   .seed = random_seed(),
+                   .wall_clock_ms = wall_clock_ms(),
+                   .started = now()},
+                  *this,
+                  *this) {}
+
+    // -- a burst on the control thread ------------------------------------------------------------
+    void drain_reports() {
+        auto receiver = reports.receiver();
+        receiver.drain(burst);
+        for (link::Report& report : burst) {
+            control.on_report(now(), std::move(report));
+        }
+        burst.clear();
+        end_burst();
+    }
+
+    void end_burst() {
+        control.end_burst(now());
+        arm_timer();
+        if (stopping && live == 0) {
+            io.stop();
+        }
+    }
+
+    void arm_timer() {
+        const std::optional<routing::Time> next = control.next_deadline();
+        if (next == armed) {
+            return;
+        }
+        armed = next;
+        if (!next) {
+            timer.cancel();
+            return;
+        }
+        timer.expires_at(asio::steady_timer::time_point(std::chrono::microseconds(*next)));
+        timer.async_wait([this](const auto& error) {
+            if (!error) {
+                armed.reset();
+                control.on_timer(now());
+                end_burst();
+            }
+        });
+    }
+
+    // -- ControlOutlet ----------------------------------------------------------------------------
+    bool send(std::uint16_t worker, link::Command&& command) override {
+        return workers.send(worker, std::move(command));
+    }
+
+    void publish(const std::shared_ptr<const routing::ForwardingTable>& table,
+                 const routing::TableChange& change) override {
+        workers.publish(table, change);
+    }
+
+    void connection_opened(std::uint64_t owner,
+                           const link::report::ConnectionOpened& what) override {
+        log::emit(log::Module::kServer,
+                  log::Level::kInfo,
+                  "CONN_OPENED",
+                  "container={} role={} by={}",
+                  what.container,
+                  link::to_string(what.role),
+                  owner_name(owner));
+        const auto connector = connectors.find(owner);
+        if (connector != connectors.end()) {
+            connector->second.connector->on_opened();
+        }
+    }
+
+    void connection_closed(std::uint64_t owner,
+                           const link::report::ConnectionClosed& what,
+                           std::uint32_t retry_after_ms) override {
+        log::emit(log::Module::kServer,
+                  log::Level::kInfo,
+                  "CONN_CLOSED",
+                  "by={} opened={} condition={} text={}",
+                  owner_name(owner),
+                  what.was_open,
+                  what.condition.empty() ? "none" : what.condition.name,
+                  what.condition.description);
+        live -= live > 0 ? 1 : 0;
+        workers.released(what.id.worker);
+        const auto connector = connectors.find(owner);
+        if (connector != connectors.end()) {
+            const std::string why = what.condition.empty() ? "connection closed"
+                                    : what.condition.description.empty()
+                                        ? what.condition.name
+                                        : what.condition.description;
+            connector->second.connector->on_closed(why, retry_after_ms);
+        }
+    }
+
+    std::string owner_name(std::uint64_t owner) const {
+        if (const auto found = listeners.find(owner); found != listeners.end()) {
+            return found->second.listener->config().name;
+        }
+        const auto found = connectors.find(owner);
+        return found == connectors.end() ? "-" : found->second.connector->config().name;
+    }
+
+    // -- endpoints --------------------------------------------------------------------------------
+    void adopt(UniqueFd fd,
+               const EndpointConfig& endpoint,
+               std::uint64_t owner,
+               bool initiator,
+               std::string host) {
+        const bool inter_router = endpoint.role == link::ConnectionRole::kInterRouter;
+        set_tcp_options(fd.get(),
+                        inter_router ? configuration.heartbeat_ms * configuration.detect_mult : 0);
+        NewSocket socket{std::move(fd), connection_options(configuration, endpoint, initiator)};
+        socket.options.owner = owner;
+        socket.options.number = ++last_number;
+        socket.options.host = std::move(host);
+        ++live;
+        workers.adopt(std::move(socket));
+    }
+
+    bool add_listener(const ListenerConfig& config, mgmt::Row row, std::string& why) {
+        const std::uint64_t owner = ++last_owner;
+        auto listener =
+            std::make_unique<Listener>(io, config, [this, owner](UniqueFd fd, std::string peer) {
+                const auto found = listeners.find(owner);
+                if (found != listeners.end()) {
+                    adopt(std::move(fd),
+                          found->second.listener->config(),
+                          owner,
+                          false,
+                          std::move(peer));
+                }
+            });
+        if (!listener->open(why)) {
+            return false;
+        }
+        row.set("port", std::to_string(listener->port()));
+        row.set("name", config.name);
+        listeners.emplace(owner, OpenListener{std::move(listener), std::move(row)});
+        return true;
+    }
+
+    void announce(const Listener& listener) const {
+        const ListenerConfig& config = listener.config();
+        // Port 0 is only known from here; scripts read this line.
+        std::fprintf(stderr,
+                     "listening on %s:%u name=%s\n",
+                     config.host.c_str(),
+                     unsigned{listener.port()},
+                     config.name.c_str());
+        log::emit(log::Module::kServer,
+                  log::Level::kNotice,
+                  "LISTENER_OPEN",
+                  "name={} host={} port={} role={}",
+                  config.name,
+                  config.host,
+                  listener.port(),
+                  link::to_string(config.role));
+    }
+
+    void add_connector(const ConnectorConfig& config, mgmt::Row row) {
+        const std::uint64_t owner = ++last_owner;
+        auto connector =
+            std::make_unique<Connector>(io, config, random_seed(), [this, owner](UniqueFd fd) {
+                const auto found = connectors.find(owner);
+                if (found != connectors.end()) {
+                    const ConnectorConfig& known = found->second.connector->config();
+                    adopt(std::move(fd), known, owner, true, known.host + ':' + known.port);
+                }
+            });
+        row.set("name", config.name);
+        Connector& started = *connector;
+        connectors.emplace(owner, OpenConnector{std::move(connector), std::move(row)});
+        started.start();
+    }
+
+    // -- EndpointAdmin ----------------------------------------------------------------------------
+    std::vector<mgmt::Row> listener_rows() override {
+        std::vector<mgmt::Row> rows;
+        for (const auto& [owner, open] : listeners) {
+            rows.push_back(open.row);
+        }
+        return rows;
+    }
+
+    std::vector<mgmt::Row> connector_rows() override {
+        std::vector<mgmt::Row> rows;
+        for (const auto& [owner, open] : connectors) {
+            const ConnectorFsm& fsm = open.connector->fsm();
+            rows.push_back(open.row);
+            rows.back()
+                .set("connectionStatus", to_string(fsm.state()))
+                .set("connectionMsg", fsm.message());
+        }
+        return rows;
+    }
+
+    bool create(const mgmt::Row& row, std::string& why) override {
+        const bool is_listener = row.type().name == "listener";
+        EndpointConfig config =
+            is_listener ? EndpointConfig{to_listener(row)} : EndpointConfig{to_connector(row)};
+        if (config.role == link::ConnectionRole::kInterRouter &&
+            configuration.mode == RouterMode::kStandalone) {
+            why = "role inter-router is not allowed in standalone mode";
+            return false;
+        }
+        if (is_listener ? find_listener(config.name) != listeners.end()
+                        : find_connector(config.name) != connectors.end()) {
+            why = "the name \"" + config.name + "\" is taken";
+            return false;
+        }
+        if (!is_listener) {
+            add_connector(to_connector(row), row);
+            return true;
+        }
+        if (!add_listener(to_listener(row), row, why)) {
+            return false;
+        }
+        Listener& listener = *std::prev(listeners.end())->second.listener;
+        listener.start();
+        announce(listener);
+        return true;
+    }
+
+    bool remove(const mgmt::Row& row, std::string& why) override {
+        const std::string name{row.text("name")};
+        if (row.type().name == "listener") {
+            const auto found = find_listener(name);
+            if (found != listeners.end()) {
+                listeners.erase(found);
+                return true;
+            }
+        } else if (const auto found = find_connector(name); found != connectors.end()) {
+            connectors.erase(found);
+            return true;
+        }
+        why = "there is no " + std::string{row.type().name} + " of that name";
+        return false;
+    }
+
+    // -- life -------------------------------------------------------------------------------------
+    bool open(std::string& why) {
+        for (std::size_t i = 0; i < configuration.listeners.size(); ++i) {
+            const ListenerConfig& config = configuration.listeners[i];
+            std::string reason;
+            if (!add_listener(config, configuration.listener_rows[i], reason)) {
+                why = "listener " + config.name + ": cannot listen on " + config.host + ':' +
+                      config.port + ": " + reason;
+                return false;
+            }
+        }
+        return true;
+    }
+
+    void run() {
+        asio::signal_set signals(io, SIGTERM, SIGINT);
+        wait_signal(signals);
+        workers.start();
+        control.start(now());
+        arm_timer();
+        for (std::size_t i = 0; i < configuration.connectors.size(); ++i) {
+            add_connector(configuration.connectors[i], configuration.connector_rows[i]);
+        }
+        // From here on a connection that is accepted finds everything else in force.
+        for (const auto& [owner, open] : listeners) {
+            open.listener->start();
+            announce(*open.listener);
+        }
+        io.run();
+        reports.close();
+        workers.stop();
+        log::emit(log::Module::kRouter, log::Level::kNotice, "STOPPED", "id={}", configuration.id);
+    }
+
+    void wait_signal(asio::signal_set& signals) {
+        signals.async_wait([this, &signals](const auto& error, int signal) {
+            if (error) {
+                return;
+            }
+            log::emit(log::Module::kRouter,
+                      log::Level::kNotice,
+                      "STOPPING",
+                      "id={} signal={}",
+                      configuration.id,
+                      signal);
+            if (stopping) {
+                io.stop();  // asked twice: at once
+                return;
+            }
+            stop();
+            wait_signal(signals);
+        });
+    }
+
+    void stop() {
+        stopping = true;
+        for (const auto& [owner, open] : listeners) {
+            open.listener->close();
+        }
+        for (const auto& [owner, open] : connectors) {
+            open.connector->stop();
+        }
+        control.stop(now());
+        stop_timer.expires_after(kStopLimit);
+        stop_timer.async_wait([this](const auto& error) {
+            if (!error) {
+                io.stop();
+            }
+        });
+        end_burst();
+    }
+
+    struct OpenListener {
+        std::unique_ptr<Listener> listener;
+        mgmt::Row row;
+    };
+
+    struct OpenConnector {
+        std::unique_ptr<Connector> connector;
+        mgmt::Row row;
+    };
+
+    std::map<std::uint64_t, OpenListener>::iterator find_listener(const std::string& name) {
+        return std::find_if(listeners.begin(), listeners.end(), [&name](const auto& entry) {
+            return entry.second.listener->config().name == name;
+        });
+    }
+
+    std::map<std::uint64_t, OpenConnector>::iterator find_connector(const std::string& name) {
+        return std::find_if(connectors.begin(), connectors.end(), [&name](const auto& entry) {
+            return entry.second.connector->config().name == name;
+        });
+    }
+
+    Configuration configuration;
+    asio::io_context io{1};
+    asio::steady_timer timer{io};
+    asio::steady_timer stop_timer{io};
+    Mailbox<link::Report> reports;
+    std::vector<link::Report> burst;
+    WorkerPool workers;
+    std::map<std::uint64_t, OpenListener> listeners;    // by owner number, in order of creation
+    std::map<std::uint64_t, OpenConnector> connectors;  // the same numbers
+    ControlPlane control;
+    std::optional<routing::Time> armed;
+    std::uint64_t last_owner = 0;
+    std::uint64_t last_number = 0;
+    std::size_t live = 0;  ///< sockets handed to workers and not reported closed
+    bool stopping = false;
+};
+
+Daemon::Daemon(Configuration configuration)
+    : impl_(std::make_unique<Impl>(std::move(configuration))) {}
+
+Daemon::~Daemon() = default;
+
+bool Daemon::open(std::string& why) {
+    return impl_->open(why);
+}
+
+void Daemon::run() {
+    impl_->run();
+}
+
+}  // namespace amqmesh::router

@@ -1,0 +1,380 @@
+#include "router/management_rows.h"
+
+#include <unistd.h>
+
+#include <fstream>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+namespace amqmesh::router {
+
+namespace {
+
+constexpr const char* kProtocol = "amqp";
+
+// The same in every row that has a state of its own to report.
+constexpr const char* kEnabled = "enabled";
+
+std::uint64_t seconds_since(routing::Time then, routing::Time now) {
+    return now > then ? (now - then) / routing::kSecond : 0;
+}
+
+std::uint64_t resident_bytes() {
+    std::ifstream statm("/proc/self/statm");
+    std::uint64_t size = 0;
+    std::uint64_t resident = 0;
+    statm >> size >> resident;
+    return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+mgmt::Value to_value(const link::PropertyValue& property) {
+    return std::visit(
+        [](const auto& value) -> mgmt::Value {
+            if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::monostate>) {
+                return {};
+            } else {
+                return value;
+            }
+        },
+        property);
+}
+
+mgmt::Value to_map(const link::Properties& properties) {
+    mgmt::Map map;
+    for (const auto& [key, value] : properties) {
+        map.emplace_back(key, to_value(value));
+    }
+    return map;
+}
+
+std::string role_name(link::ConnectionRole role) {
+    return link::to_string(role);
+}
+
+mgmt::Row link_row(const link::LinkRow& link, const mgmt::EntityType& type) {
+    const std::string connection = std::to_string(link.connection_number);
+    const std::string identity =
+        connection + '.' + std::to_string(link.link) + (link.incoming ? ".in" : ".out");
+    mgmt::Row row(type);
+    row.set("name", identity)
+        .set("identity", identity)
+        .set("linkName", link.name)
+        .set("linkType", link.type)
+        .set("linkDir", link.incoming ? "in" : "out")
+        .set("capacity", link.capacity)
+        .set("undeliveredCount", link.undelivered)
+        .set("unsettledCount", link.unsettled)
+        .set("deliveryCount", link.deliveries)
+        .set("connectionId", connection)
+        .set("adminStatus", kEnabled)
+        .set("operStatus", "up")
+        .set("presettledCount", link.presettled)
+        .set("droppedPresettledCount", link.dropped_presettled)
+        .set("acceptedCount", link.accepted)
+        .set("rejectedCount", link.rejected)
+        .set("releasedCount", link.released)
+        .set("modifiedCount", link.modified)
+        .set("deliveriesDelayed1Sec", 0)
+        .set("deliveriesDelayed10Sec", 0)
+        .set("deliveriesStuck", 0)
+        .set("priority", unsigned{link.priority})
+        .set("settleRate", 0)
+        .set("creditAvailable", link.credit)
+        .set("zeroCreditSeconds", link.zero_credit_s)
+        .set("uptimeSeconds", link.uptime_s);
+    if (!link.owning_address.empty()) {
+        row.set("owningAddr", link.owning_address);
+    }
+    return row;
+}
+
+mgmt::Row connection_row(const link::ConnectionRow& connection,
+                         const mgmt::EntityType& type,
+                         const RowTimes& times) {
+    const std::string identity = std::to_string(connection.number);
+    mgmt::Row row(type);
+    row.set("name", "connection/" + connection.host + '/' + identity)
+        .set("identity", identity)
+        .set("host", connection.host)
+        .set("role", role_name(connection.role))
+        .set("protocol", kProtocol)
+        .set("dir", connection.outgoing ? "out" : "in")
+        .set("container", connection.container)
+        .set("sasl", connection.sasl)
+        .set("isAuthenticated", !connection.user.empty() && connection.user != "anonymous")
+        .set("user", connection.user)
+        .set("isEncrypted", false)
+        .set("properties", to_map(connection.properties))
+        .set("sslSsf", 0)
+        .set("ssl", false)
+        .set("opened", connection.opened)
+        .set("active", true)
+        .set("adminStatus", kEnabled)
+        .set("operStatus", "up")
+        .set("uptimeSeconds",
+             connection.opened ? seconds_since(connection.opened_at, times.now) : 0U)
+        .set("enableProtocolTrace", false)
+        .set("sessions", connection.sessions)
+        .set("links", connection.links)
+        .set("bytesIn", connection.bytes_in)
+        .set("bytesOut", connection.bytes_out);
+    if (connection.last_delivery_at != 0) {
+        row.set("lastDlvSeconds", seconds_since(connection.last_delivery_at, times.now));
+    }
+    return row;
+}
+
+using CountersByHash = std::unordered_map<routing::AddressHash, link::AddressCounters>;
+
+CountersByHash sum_addresses(const Snapshots::Parts& parts) {
+    CountersByHash sums;
+    for (const auto& part : parts) {
+        for (const link::AddressCounters& counters : part->addresses) {
+            link::AddressCounters& sum = sums[counters.hash];
+            sum.ingress += counters.ingress;
+            sum.egress += counters.egress;
+            sum.transit += counters.transit;
+            sum.outstanding += counters.outstanding;
+        }
+    }
+    return sums;
+}
+
+mgmt::Row address_row(const routing::AddressRoute& address,
+                      const link::AddressCounters& counters,
+                      const routing::ForwardingTable& table,
+                      const mgmt::EntityType& type) {
+    mgmt::List routers;
+    for (const routing::RemoteConsumers& remote : address.remote) {
+        if (const routing::RouterRoute* route = table.route(remote.router)) {
+            routers.emplace_back(route->name);
+        }
+    }
+    // Keys of the mobile class carry a phase digit that settings do not know about.
+    const std::string_view text =
+        std::string_view{address.key}.substr(address.key.starts_with('M') ? 2 : 1);
+    const routing::AddressRule* rule = table.settings().match(text);
+    mgmt::Row row(type);
+    row.set("name", address.key)
+        .set("identity", address.key)
+        .set("key", address.key)
+        .set("distribution", routing::to_string(address.treatment))
+        .set("inProcess", address.in_process == routing::InProcess::kNone ? 0 : 1)
+        .set("subscriberCount", address.local.size())
+        .set("remoteCount", routers.size())
+        .set("containerCount", 0)
+        .set("remoteHostRouters", std::move(routers))
+        .set("deliveriesIngress", counters.ingress)
+        .set("deliveriesEgress", counters.egress)
+        .set("deliveriesTransit", counters.transit)
+        .set("deliveriesToContainer", 0)
+        .set("deliveriesFromContainer", 0)
+        .set("deliveriesEgressRouteContainer", 0)
+        .set("deliveriesIngressRouteContainer", 0)
+        .set("trackedDeliveries", counters.outstanding)
+        .set("priority", rule != nullptr && rule->priority ? int{*rule->priority} : -1)
+        .set("deliveriesRedirectedToFallback", 0);
+    return row;
+}
+
+// Who is behind each of our adjacencies.
+std::unordered_map<routing::AdjacencyId, std::string> peers(const routing::NodeView& view) {
+    std::unordered_map<routing::AdjacencyId, std::string> names;
+    for (const routing::AdjacencyView& adjacency : view.adjacencies) {
+        names.emplace(adjacency.link, adjacency.peer_name);
+    }
+    return names;
+}
+
+mgmt::Value link_costs(const routing::ForwardingTable& table, routing::RouterId router) {
+    mgmt::Map costs;
+    if (const auto& topology = table.topology()) {
+        const std::uint32_t index = topology->index_of(router);
+        if (index != routing::Topology::npos) {
+            for (std::uint32_t e = topology->first[index]; e < topology->first[index + 1]; ++e) {
+                const routing::Topology::Edge& edge = topology->edges[e];
+                // Of parallel links the first is the cheapest.
+                if (mgmt::find(costs, topology->names[edge.to]) == nullptr) {
+                    costs.emplace_back(topology->names[edge.to], edge.cost);
+                }
+            }
+        }
+    }
+    return costs;
+}
+
+link::PlaneCounters sum_counters(const Snapshots::Parts& parts) {
+    link::PlaneCounters sum;
+    for (const auto& part : parts) {
+        const link::PlaneCounters& one = part->counters;
+        sum.presettled += one.presettled;
+        sum.dropped_presettled += one.dropped_presettled;
+        sum.accepted += one.accepted;
+        sum.rejected += one.rejected;
+        sum.released += one.released;
+        sum.modified += one.modified;
+        sum.ingress += one.ingress;
+        sum.egress += one.egress;
+        sum.transit += one.transit;
+    }
+    return sum;
+}
+
+}  // namespace
+
+std::vector<mgmt::Row> link_rows(const Snapshots::Parts& parts) {
+    const mgmt::EntityType& type = mgmt::type_of("router.link");
+    std::vector<mgmt::Row> rows;
+    for (const auto& part : parts) {
+        for (const link::LinkRow& link : part->links) {
+            rows.push_back(link_row(link, type));
+        }
+    }
+    return rows;
+}
+
+std::vector<mgmt::Row> connection_rows(const Snapshots::Parts& parts, const RowTimes& times) {
+    const mgmt::EntityType& type = mgmt::type_of("connection");
+    std::vector<mgmt::Row> rows;
+    for (const auto& part : parts) {
+        for (const link::ConnectionRow& connection : part->connections) {
+            rows.push_back(connection_row(connection, type, times));
+        }
+    }
+    return rows;
+}
+
+std::vector<mgmt::Row> address_rows(const Snapshots::Parts& parts,
+                                    const routing::ForwardingTable& table) {
+    const mgmt::EntityType& type = mgmt::type_of("router.address");
+    const CountersByHash sums = sum_addresses(parts);
+    std::vector<mgmt::Row> rows;
+    table.for_each([&](const routing::AddressRoute& address) {
+        const auto found = sums.find(address.hash);
+        rows.push_back(address_row(
+            address, found == sums.end() ? link::AddressCounters{} : found->second, table, type));
+    });
+    return rows;
+}
+
+std::vector<mgmt::Row> node_rows(const routing::NodeView& view,
+                                 const routing::ForwardingTable& table,
+                                 const RowTimes& times) {
+    const mgmt::EntityType& type = mgmt::type_of("router.node");
+    const auto peer_names = peers(view);
+    std::vector<mgmt::Row> rows;
+    for (const routing::LinkStateView& router : view.routers) {
+        const bool self = router.router == view.id;
+        if (!self && !router.reachable) {
+            continue;
+        }
+        mgmt::List neighbours;
+        for (const std::string& name : router.neighbours) {
+            neighbours.emplace_back(name);
+        }
+        mgmt::List next_hops;
+        for (const routing::AdjacencyId hop : router.next_hops) {
+            const auto found = peer_names.find(hop);
+            next_hops.emplace_back(found == peer_names.end() ? std::string{} : found->second);
+        }
+        const std::string identity = "router.node/" + router.name;
+        const routing::Time changed =
+            router.last_change > times.started ? router.last_change - times.started : 0;
+        mgmt::Row row(type);
+        row.set("name", identity)
+            .set("identity", identity)
+            .set("id", router.name)
+            .set("index", rows.size())
+            .set("protocolVersion", 1)
+            .set("instance", router.incarnation)
+            .set("linkState", std::move(neighbours))
+            .set("nextHop", self ? mgmt::Value{"(self)"} : mgmt::Value{router.next_hop_name})
+            .set("validOrigins", mgmt::List{})
+            .set("address", "amqp:/_topo/0/" + router.name)
+            .set("cost", router.cost)
+            .set("lastTopoChange", (times.wall_clock_ms + changed / routing::kMillisecond) / 1000)
+            .set("linkCosts", link_costs(table, router.router))
+            .set("nextHops", std::move(next_hops));
+        if (!self && router.next_hop_name.empty()) {
+            row.set("nextHop", {});  // a neighbour
+            row.set("routerLink", router.next_hops.empty() ? 0U : router.next_hops.front());
+        }
+        rows.push_back(std::move(row));
+    }
+    return rows;
+}
+
+mgmt::Row router_row(const Snapshots::Parts& parts,
+                     const routing::ForwardingTable& table,
+                     const Configuration& configuration,
+                     std::size_t other_routers,
+                     const RowTimes& times) {
+    const link::PlaneCounters counters = sum_counters(parts);
+    std::uint64_t links = 0;
+    std::uint64_t connections = 0;
+    for (const auto& part : parts) {
+        connections += part->connections.size();
+        for (const link::ConnectionRow& connection : part->connections) {
+            links += connection.links;
+        }
+    }
+    std::uint64_t addresses = 0;
+    table.for_each([&](const routing::AddressRoute&) { ++addresses; });
+    mgmt::Row row = configuration.router_row.empty() ? mgmt::Row(mgmt::type_of("router"))
+                                                     : configuration.router_row.front();
+    row.set("name", "router/" + configuration.id)
+        .set("identity", "1")
+        .set("id", configuration.id)
+        .set("mode", configuration.mode == RouterMode::kInterior ? "interior" : "standalone")
+        .set("area", "0")
+        .set("version", AMQMESH_VERSION)
+        .set("workerThreads", unsigned{configuration.workers})
+        .set("addrCount", addresses)
+        .set("linkCount", links)
+        .set("nodeCount", other_routers)
+        .set("linkRouteCount", 0)
+        .set("autoLinkCount", 0)
+        .set("connectionCount", connections)
+        .set("presettledDeliveries", counters.presettled)
+        .set("droppedPresettledDeliveries", counters.dropped_presettled)
+        .set("acceptedDeliveries", counters.accepted)
+        .set("rejectedDeliveries", counters.rejected)
+        .set("releasedDeliveries", counters.released)
+        .set("modifiedDeliveries", counters.modified)
+        .set("deliveriesDelayed1Sec", 0)
+        .set("deliveriesDelayed10Sec", 0)
+        .set("deliveriesStuck", 0)
+        .set("deliveriesIngress", counters.ingress)
+        .set("deliveriesEgress", counters.egress)
+        .set("deliveriesTransit", counters.transit)
+        .set("deliveriesIngressRouteContainer", 0)
+        .set("deliveriesEgressRouteContainer", 0)
+        .set("deliveriesRedirectedToFallback", 0)
+        .set("linksBlocked", 0)
+        .set("uptimeSeconds", seconds_since(times.started, times.now))
+        .set("memoryUsage", resident_bytes());
+    return row;
+}
+
+mgmt::Row policy_row(const Snapshots::Parts& parts) {
+    std::uint64_t connections = 0;
+    for (const auto& part : parts) {
+        connections += part->connections.size();
+    }
+    mgmt::Row row(mgmt::type_of("policy"));
+    row.set("name", "policy")
+        .set("identity", "1")
+        .set("maxConnections", 65535)
+        .set("enableVhostPolicy", false)
+        .set("enableVhostNamePatterns", false)
+        .set("connectionsProcessed", connections)
+        .set("connectionsDenied", 0)
+        .set("connectionsCurrent", connections)
+        .set("linksDenied", 0)
+        .set("maxMessageSizeDenied", 0)
+        .set("totalDenials", 0);
+    return row;
+}
+
+}  // namespace amqmesh::router

@@ -1,0 +1,222 @@
+#include "router/management_source.h"
+
+#include "router/log.h"
+#include "router/management_rows.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace amqmesh::router {
+
+namespace {
+
+mgmt::Result failed(mgmt::Code code, std::string text) {
+    return {code, std::move(text), std::nullopt};
+}
+
+// Configured entities are known by their name, or by their place where they have none.
+void identify(mgmt::Row& row, std::size_t index) {
+    const std::string kind{row.type().config_name};
+    if (!row.has("name")) {
+        row.set("name", kind + '/' + std::to_string(index));
+    }
+    row.set("identity", kind + '/' + std::string{row.text("name")});
+}
+
+std::vector<mgmt::Row> identified(std::vector<mgmt::Row> rows) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        identify(rows[i], i);
+    }
+    return rows;
+}
+
+}  // namespace
+
+void ManagementSource::query(const mgmt::EntityType& type, mgmt::RowsDone done) {
+    const RowTimes times{now_, parts_.started, parts_.wall_clock_ms};
+    const Configuration& configuration = *parts_.configuration;
+    const auto table = *parts_.table;
+    if (type.name == "router") {
+        const std::size_t others = std::max<std::size_t>(mesh_routers().size(), 1) - 1;
+        parts_.snapshots->take({.connections = true},
+                               [&configuration, table, others, times, done = std::move(done)](
+                                   const Snapshots::Parts& parts) {
+                                   done({router_row(parts, *table, configuration, others, times)});
+                               });
+    } else if (type.name == "router.link") {
+        parts_.snapshots->take(
+            {.links = true},
+            [done = std::move(done)](const Snapshots::Parts& parts) { done(link_rows(parts)); });
+    } else if (type.name == "connection") {
+        parts_.snapshots->take({.connections = true},
+                               [times, done = std::move(done)](const Snapshots::Parts& parts) {
+                                   done(connection_rows(parts, times));
+                               });
+    } else if (type.name == "router.address") {
+        parts_.snapshots->take({.addresses = true},
+                               [table, done = std::move(done)](const Snapshots::Parts& parts) {
+                                   done(address_rows(parts, *table));
+                               });
+    } else if (type.name == "policy") {
+        parts_.snapshots->take(
+            {.connections = true},
+            [done = std::move(done)](const Snapshots::Parts& parts) { done({policy_row(parts)}); });
+    } else if (type.name == "router.node") {
+        done(*parts_.node ? node_rows((*parts_.node)->view(now_), *table, times)
+                          : std::vector<mgmt::Row>{});
+    } else if (type.name == "listener") {
+        done(identified(parts_.endpoints->listener_rows()));
+    } else if (type.name == "connector") {
+        done(identified(parts_.endpoints->connector_rows()));
+    } else if (type.name == "router.config.address") {
+        done(identified(configuration.address_rows));
+    } else if (type.name == "log") {
+        done(identified(configuration.log_rows));
+    } else {
+        done({});
+    }
+}
+
+void ManagementSource::create(const mgmt::EntityType& type, mgmt::Row row, mgmt::ResultDone done) {
+    if (type.name == "router.config.address") {
+        done(create_address(std::move(row)));
+        return;
+    }
+    if (type.name != "listener" && type.name != "connector") {
+        done(failed(mgmt::Code::kNotImplemented,
+                    std::string{type.name} + " cannot be made at run time"));
+        return;
+    }
+    std::string why;
+    if (!parts_.endpoints->create(row, why)) {
+        done(failed(mgmt::Code::kBadRequest, std::move(why)));
+        return;
+    }
+    identify(row, 0);
+    done({mgmt::Code::kCreated, "", std::move(row)});
+}
+
+void ManagementSource::update(const mgmt::EntityType& type,
+                              mgmt::Row current,
+                              mgmt::Row changes,
+                              mgmt::ResultDone done) {
+    if (type.name == "log") {
+        done(update_log(current, changes));
+        return;
+    }
+    done(failed(mgmt::Code::kNotImplemented, std::string{type.name} + " cannot be changed"));
+}
+
+void ManagementSource::remove(const mgmt::EntityType& type,
+                              mgmt::Row current,
+                              mgmt::ResultDone done) {
+    if (type.name == "router.config.address") {
+        done(remove_address(current));
+        return;
+    }
+    std::string why = std::string{type.name} + " cannot be deleted";
+    const bool endpoint = type.name == "listener" || type.name == "connector";
+    if (!endpoint || !parts_.endpoints->remove(current, why)) {
+        done(
+            failed(endpoint ? mgmt::Code::kNotFound : mgmt::Code::kNotImplemented, std::move(why)));
+        return;
+    }
+    done({mgmt::Code::kNoContent, "", std::nullopt});
+}
+
+mgmt::Result ManagementSource::create_address(mgmt::Row&& row) {
+    Configuration& configuration = *parts_.configuration;
+    routing::AddressRule rule = to_address_rule(row);
+    const bool taken = std::any_of(
+        configuration.addresses.begin(),
+        configuration.addresses.end(),
+        [&rule](const routing::AddressRule& known) { return known.pattern == rule.pattern; });
+    if (taken) {
+        return failed(mgmt::Code::kBadRequest, "there is an address for " + rule.pattern);
+    }
+    if (!row.has("name")) {
+        row.set("name", rule.pattern);
+    }
+    configuration.addresses.push_back(std::move(rule));
+    configuration.address_rows.push_back(row);
+    parts_.addresses_changed();
+    identify(row, 0);
+    return {mgmt::Code::kCreated, "", std::move(row)};
+}
+
+mgmt::Result ManagementSource::remove_address(const mgmt::Row& row) {
+    Configuration& configuration = *parts_.configuration;
+    const std::vector<mgmt::Row> known = identified(configuration.address_rows);
+    for (std::size_t i = 0; i < known.size(); ++i) {
+        if (known[i].text("identity") == row.text("identity")) {
+            const auto place = static_cast<std::ptrdiff_t>(i);
+            configuration.addresses.erase(configuration.addresses.begin() + place);
+            configuration.address_rows.erase(configuration.address_rows.begin() + place);
+            parts_.addresses_changed();
+            return {mgmt::Code::kNoContent, "", std::nullopt};
+        }
+    }
+    return failed(mgmt::Code::kNotFound, "it is gone already");
+}
+
+mgmt::Result ManagementSource::update_log(const mgmt::Row& current, const mgmt::Row& changes) {
+    Configuration& configuration = *parts_.configuration;
+    std::vector<log::Setting> settings = configuration.logs;
+    for (std::size_t i = 0; i < configuration.log_rows.size(); ++i) {
+        mgmt::Row& row = configuration.log_rows[i];
+        if (row.text("module") != current.text("module")) {
+            continue;
+        }
+        if (changes.has("enable")) {
+            settings[i].enable = changes.text("enable");
+        }
+        if (changes.has("outputFile")) {
+            settings[i].output = changes.text("outputFile");
+        }
+        if (changes.has("includeTimestamp")) {
+            settings[i].timestamps = changes.boolean("includeTimestamp");
+        }
+        std::string why;
+        if (!log::configure(settings, why)) {
+            return failed(mgmt::Code::kBadRequest, std::move(why));
+        }
+        configuration.logs = std::move(settings);
+        for (std::size_t a = 0; a < changes.size(); ++a) {
+            if (!changes[a].is_null()) {
+                row[a] = changes[a];
+            }
+        }
+        mgmt::Row now_row = row;
+        identify(now_row, i);
+        return {mgmt::Code::kOk, "", std::move(now_row)};
+    }
+    return failed(mgmt::Code::kNotFound, "it is gone already");
+}
+
+std::vector<std::string> ManagementSource::mesh_routers() {
+    std::vector<std::string> names;
+    if (*parts_.node) {
+        const routing::NodeView view = (*parts_.node)->view(now_);
+        for (const routing::LinkStateView& router : view.routers) {
+            if (router.reachable || router.router == view.id) {
+                names.push_back(router.name);
+            }
+        }
+    }
+    return names;
+}
+
+std::vector<mgmt::LogLine> ManagementSource::log_lines(std::size_t limit) {
+    std::vector<mgmt::LogLine> lines;
+    for (const log::Line& line : log::latest(limit)) {
+        lines.push_back({.module = std::string{to_string(line.module)},
+                         .level = std::string{to_string(line.level)},
+                         .text = line.text,
+                         .file = {},
+                         .line = 0,
+                         .time = line.time});
+    }
+    return lines;
+}
+
+}  // namespace amqmesh::router

@@ -1,0 +1,73 @@
+// The node as the management agent sees it: entities of configuration and of the running node as
+// rows. Control thread only; what workers know comes from snapshots, so that a query never waits
+// for forwarding and forwarding never for a query.
+#pragma once
+
+#include "mgmt/agent.h"
+#include "mgmt/schema.h"
+#include "router/configuration.h"
+#include "router/node_driver.h"
+#include "router/snapshots.h"
+#include "routing/forwarding_table.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace amqmesh::router {
+
+/// Listeners and connectors of the running node.
+class EndpointAdmin {
+  public:
+    virtual ~EndpointAdmin() = default;
+    /// Rows with the state they are in, in order of creation.
+    virtual std::vector<mgmt::Row> listener_rows() = 0;
+    virtual std::vector<mgmt::Row> connector_rows() = 0;
+    /// By the row's type: opens, or closes by name. `why` is set when it fails.
+    virtual bool create(const mgmt::Row& row, std::string& why) = 0;
+    virtual bool remove(const mgmt::Row& row, std::string& why) = 0;
+};
+
+class ManagementSource : public mgmt::Source {
+  public:
+    /// None is owned; all outlive the source.
+    struct Parts {
+        Configuration* configuration = nullptr;
+        const std::shared_ptr<const routing::ForwardingTable>* table = nullptr;
+        const std::optional<NodeDriver>* node = nullptr;
+        Snapshots* snapshots = nullptr;
+        EndpointAdmin* endpoints = nullptr;
+        std::function<void()> addresses_changed;
+        routing::Time started = 0;
+        std::uint64_t wall_clock_ms = 0;  ///< at `started`
+    };
+
+    explicit ManagementSource(Parts parts) : parts_(std::move(parts)) {}
+
+    /// Ages and uptimes in rows are counted up to here.
+    void set_now(routing::Time now) { now_ = now; }
+
+    void query(const mgmt::EntityType& type, mgmt::RowsDone done) override;
+    void create(const mgmt::EntityType& type, mgmt::Row row, mgmt::ResultDone done) override;
+    void update(const mgmt::EntityType& type,
+                mgmt::Row current,
+                mgmt::Row changes,
+                mgmt::ResultDone done) override;
+    void remove(const mgmt::EntityType& type, mgmt::Row current, mgmt::ResultDone done) override;
+    std::vector<std::string> mesh_routers() override;
+    std::vector<mgmt::LogLine> log_lines(std::size_t limit) override;
+
+  private:
+    mgmt::Result create_address(mgmt::Row&& row);
+    mgmt::Result remove_address(const mgmt::Row& row);
+    mgmt::Result update_log(const mgmt::Row& current, const mgmt::Row& changes);
+
+    Parts parts_;
+    routing::Time now_ = 0;
+};
+
+}  // namespace amqmesh::router

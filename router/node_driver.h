@@ -1,0 +1,63 @@
+// Drives routing::Node: turns reports of the workers into its events and carries its effects out.
+// No clock, socket or thread of its own; the control thread calls it.
+#pragma once
+
+#include "link/control_messages.h"
+#include "router/control_outlet.h"
+#include "routing/forwarding_table.h"
+#include "routing/node.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+
+namespace amqmesh::router {
+
+class NodeDriver {
+  public:
+    /// Neither `builder` nor `outlet` is owned; both outlive the driver.
+    NodeDriver(routing::Config config,
+               std::uint64_t seed,
+               routing::ForwardingTableBuilder& builder,
+               ControlOutlet& outlet);
+
+    void start(routing::Time now, std::uint64_t wall_clock_ms);
+    /// Withdraws and says goodbye; the connections are closed by the caller.
+    void stop(routing::Time now);
+    void on_timer(routing::Time now);
+    [[nodiscard]] std::optional<routing::Time> next_deadline() const;
+
+    // Reports about inter-router connections; unknown ones are ignored, they closed meanwhile.
+    void on_control_up(routing::Time now, const link::report::ControlUp& report);
+    void on_closed(routing::Time now, const link::ConnectionId& connection);
+    void on_frame(routing::Time now, link::report::ControlFrame&& report);
+    void on_settled(routing::Time now, const link::report::ControlSettled& report);
+    void on_credit(routing::Time now, const link::report::ControlCredit& report);
+    void on_alive(routing::Time now, const link::report::Alive& report);
+
+    void on_local_address(routing::Time now, const routing::event::LocalAddress& event);
+
+    /// What the node wished when it closed this connection; asked once.
+    std::uint32_t take_retry_after(const link::ConnectionId& connection);
+
+    [[nodiscard]] routing::NodeView view(routing::Time now) const { return node_.view(now); }
+
+    [[nodiscard]] const link::ConnectionId* connection(routing::AdjacencyId adjacency) const;
+
+  private:
+    void handle(routing::Time now, const routing::Event& event);
+    void carry_out();
+    [[nodiscard]] std::optional<routing::AdjacencyId> adjacency(
+        const link::ConnectionId& connection) const;
+
+    routing::Node node_;
+    routing::ForwardingTableBuilder& builder_;
+    ControlOutlet& outlet_;
+    routing::Effects effects_;
+    std::map<link::ConnectionId, routing::AdjacencyId> adjacencies_;
+    std::map<routing::AdjacencyId, link::ConnectionId> connections_;
+    std::map<link::ConnectionId, std::uint32_t> retry_after_ms_;
+    routing::AdjacencyId last_adjacency_ = 0;
+};
+
+}  // namespace amqmesh::router
