@@ -64,7 +64,8 @@ struct Worker::Impl final : link::PlaneOutlet, SocketHost {
                   [](const link::CrossBatch& batch) { return weigh(batch); }),
           data_plane({.worker = options.index,
                       .workers = options.count,
-                      .router_name = options.router_name},
+                      .router_name = options.router_name,
+                      .shared = options.shared},
                      *this) {}
 
     // -- mailboxes --------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 #include "router/worker_pool.h"
 
+#include "link/shared_state.h"
+
 #include <utility>
 
 namespace amqmesh::router {
@@ -15,12 +17,14 @@ WorkerPool::WorkerPool(std::uint16_t count,
                        const MailboxSender<link::Report>& reports,
                        const std::function<void()>& retry)
     : lanes_(count) {
+    const auto shared = std::make_shared<link::SharedState>();
     std::vector<MailboxSender<link::CrossBatch>> batches;
     for (std::uint16_t index = 0; index < count; ++index) {
         Worker::Options options;
         options.index = index;
         options.count = count;
         options.router_name = router_name;
+        options.shared = shared;
         options.reports = reports;
         options.item_space = retry;
         // Who was refused is not recorded: waking all is rare and cheap.
