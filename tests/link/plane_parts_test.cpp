@@ -1,0 +1,239 @@
+// The small parts of the data plane that need no engine.
+#include "link/content.h"
+#include "link/cross_worker.h"
+#include "link/delivery.h"
+#include "link/mesh_label.h"
+#include "link/message_scan.h"
+#include "link/shared_state.h"
+#include "link/slab.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace amqmesh::link {
+namespace {
+
+std::span<const std::byte> bytes(std::string_view text) {
+    return std::as_bytes(std::span(text));
+}
+
+TEST(MeshLabel, SurvivesTheWire) {
+    MeshLabel label;
+    label.presettled = true;
+    label.hop_limit = 200;
+    label.flow = 0xabcd;
+    label.sequence = 0x01020304;
+    label.ingress = 0x1122334455667788;
+    label.egress = 0x99aabbccddeeff00;
+    label.address = 0x0102030405060708;
+    const auto wire = label.encode();
+    const auto back = MeshLabel::decode(wire);
+    ASSERT_TRUE(back);
+    EXPECT_TRUE(back->presettled);
+    EXPECT_EQ(back->hop_limit, 200);
+    EXPECT_EQ(back->flow, 0xabcd);
+    EXPECT_EQ(back->sequence, 0x01020304U);
+    EXPECT_EQ(back->ingress, label.ingress);
+    EXPECT_EQ(back->egress, label.egress);
+    EXPECT_EQ(back->address, label.address);
+    EXPECT_EQ(back->encode(), wire);
+}
+
+TEST(MeshLabel, RefusesWhatIsNone) {
+    MeshLabel label;
+    label.ingress = label.address = 1;
+    auto wire = label.encode();
+    EXPECT_FALSE(MeshLabel::decode(std::span(wire).first(31)));
+    wire[0] = std::byte{0x20};
+    EXPECT_FALSE(MeshLabel::decode(wire));
+    EXPECT_FALSE(MeshLabel::decode(MeshLabel{}.encode()));
+}
+
+// header{priority 7, ttl 1000}, properties{-, -, "a/b"}, body
+const std::string kMessage(
+    "\x00\x53\x70\xc0\x09\x03\x40\x50\x07\x70\x00\x00\x03\xe8"
+    "\x00\x53\x73\xc0\x08\x03\x40\x40\xa1\x03"
+    "a/b\x00\x53\x77\xa1\x01x",
+    14 + 10 + 3 + 6);
+
+TEST(MessageScan, FindsWhatRoutingNeeds) {
+    const auto scan = scan_message(bytes(kMessage));
+    EXPECT_EQ(scan.status, MessageScan::Status::kComplete);
+    EXPECT_EQ(scan.priority, 7);
+    EXPECT_EQ(scan.ttl_ms, 1000U);
+    EXPECT_EQ(scan.to, "a/b");
+}
+
+TEST(MessageScan, EveryPrefixNeedsMoreAndNoneIsMalformed) {
+    const std::size_t properties_end = 14 + 10 + 3;
+    for (std::size_t size = 0; size < properties_end; ++size) {
+        EXPECT_EQ(scan_message(bytes(kMessage).first(size)).status, MessageScan::Status::kNeedsMore)
+            << size;
+    }
+}
+
+TEST(MessageScan, ABodyFirstIsComplete) {
+    const auto scan = scan_message(bytes(std::string_view("\x00\x53\x77\xa1\x01x", 6)));
+    EXPECT_EQ(scan.status, MessageScan::Status::kComplete);
+    EXPECT_FALSE(scan.to);
+}
+
+TEST(MessageScan, GarbageIsMalformed) {
+    EXPECT_EQ(scan_message(bytes("hello")).status, MessageScan::Status::kMalformed);
+    EXPECT_EQ(scan_message(bytes(std::string_view("\x00\x53\x73\xa1\x01x", 6))).status,
+              MessageScan::Status::kMalformed);
+}
+
+TEST(DataSection, RoundTrip) {
+    const std::string body(300, 'b');
+    const auto header = data_header(static_cast<std::uint32_t>(body.size()));
+    const auto message = std::string(reinterpret_cast<const char*>(header.bytes), 8) + body;
+    EXPECT_EQ(data_body(bytes(message)), body);
+    EXPECT_FALSE(data_body(bytes(message).first(message.size() - 1)));
+    EXPECT_FALSE(data_body(bytes(message + "x")));
+}
+
+TEST(Rejected, IsAWellFormedDescribedList) {
+    const auto raw = encode_rejected("amqp:not-found", "gone");
+    // 00 53 25 d0 size count | 00 53 1d d0 size count | symbol, string
+    ASSERT_GT(raw.size(), 24U);
+    EXPECT_EQ(static_cast<unsigned char>(raw[2]), 0x25);
+    EXPECT_EQ(static_cast<unsigned char>(raw[7]), raw.size() - 8);
+    EXPECT_EQ(static_cast<unsigned char>(raw[14]), 0x1d);
+    EXPECT_EQ(static_cast<unsigned char>(raw[19]), raw.size() - 20);
+    EXPECT_NE(raw.find("amqp:not-found"), std::string::npos);
+}
+
+TEST(Content, KeepsOrderAndCounts) {
+    Content content;
+    content.append(bytes("abc"), nullptr);
+    content.append(bytes("def"), nullptr);
+    EXPECT_EQ(content.size(), 6U);
+    EXPECT_EQ(content.joined(), "abcdef");
+    content.consume(4);
+    EXPECT_EQ(content.joined(), "ef");
+    content.append(bytes("g"), nullptr);
+    EXPECT_EQ(content.joined(), "efg");
+    content.consume(3);
+    EXPECT_TRUE(content.empty());
+    EXPECT_TRUE(content.front().empty());
+}
+
+TEST(Content, LargePiecesKeepTheirChunkSmallOnesDoNot) {
+    ChunkPool pool;
+    Content content;
+    {
+        auto chunk = pool.take();
+        std::span<const std::byte> space(chunk.get()->bytes.get(), ChunkPool::kChunkBytes);
+        content.append(space.first(10), &chunk);
+        EXPECT_EQ(content.front_owner(), nullptr);
+        content.append(space.subspan(10, Content::kCopyBelow), &chunk);
+    }
+    EXPECT_EQ(pool.live(), 1U);
+    content.consume(10);
+    ASSERT_NE(content.front_owner(), nullptr);
+    EXPECT_EQ(content.front().size(), Content::kCopyBelow);
+    content.consume(Content::kCopyBelow);
+    EXPECT_EQ(pool.live(), 0U);
+}
+
+TEST(Content, ManyPiecesDoNotPileUp) {
+    ChunkPool pool;
+    Content content;
+    for (int i = 0; i < 1000; ++i) {
+        auto chunk = pool.take();
+        content.append({chunk.get()->bytes.get(), Content::kCopyBelow}, &chunk);
+        if (i >= 2) {
+            content.consume(Content::kCopyBelow);
+        }
+    }
+    EXPECT_EQ(content.size(), 2 * Content::kCopyBelow);
+    EXPECT_EQ(pool.live(), 2U);
+}
+
+TEST(Slab, AGenerationEndsWithItsLife) {
+    Slab<int> slab;
+    const auto slot = slab.take();
+    const auto generation = slab.generation(slot);
+    EXPECT_NE(slab.find(slot, generation), nullptr);
+    slab.give_back(slot);
+    EXPECT_EQ(slab.find(slot, generation), nullptr);
+    const auto again = slab.take();
+    EXPECT_EQ(again, slot);
+    EXPECT_EQ(slab.find(slot, generation), nullptr);
+    EXPECT_EQ(slab.find(12345, 1), nullptr);
+    EXPECT_EQ(slab.live(), 1U);
+}
+
+TEST(CrossWorker, RecordsComeOutAsTheyWentIn) {
+    std::string batch;
+    Record first;
+    first.kind = RecordKind::kOffer;
+    first.origin = {3, 4, 5};
+    first.payload_size = 3;
+    append_record(batch, first, bytes("abc"));
+    Record second;
+    second.kind = RecordKind::kOutcome;
+    second.outcome = Outcome::kRejected;
+    append_record(batch, second, {});
+    std::string_view rest = batch;
+    std::span<const std::byte> payload;
+    auto record = take_record(rest, payload);
+    ASSERT_TRUE(record);
+    EXPECT_EQ(record->origin, (DeliveryId{3, 4, 5}));
+    EXPECT_EQ(payload.size(), 3U);
+    record = take_record(rest, payload);
+    ASSERT_TRUE(record);
+    EXPECT_EQ(record->outcome, Outcome::kRejected);
+    EXPECT_TRUE(payload.empty());
+    EXPECT_FALSE(take_record(rest, payload));
+}
+
+TEST(MulticastGuard, SeesEachDeliveryOnce) {
+    MulticastGuard guard;
+    using Verdict = MulticastGuard::Verdict;
+    EXPECT_EQ(guard.see(1, 1, 10), Verdict::kNew);
+    EXPECT_EQ(guard.see(1, 1, 10), Verdict::kDuplicate);
+    EXPECT_EQ(guard.see(1, 1, 9), Verdict::kNew);
+    EXPECT_EQ(guard.see(2, 1, 10), Verdict::kNew);
+    EXPECT_EQ(guard.see(1, 2, 10), Verdict::kNew) << "another life of the origin";
+    EXPECT_EQ(guard.see(2, 1, 10 + MulticastGuard::kWindow), Verdict::kNew);
+    EXPECT_EQ(guard.see(2, 1, 10), Verdict::kTooOld);
+    EXPECT_EQ(guard.see(3, 1, 0xffffffffU), Verdict::kNew);
+    EXPECT_EQ(guard.see(3, 1, MulticastGuard::kWindow - 1), Verdict::kNew) << "sequence wraps";
+}
+
+TEST(MulticastGuard, TwoWorkersAgreeOnWhoWasFirst) {
+    MulticastGuard guard;
+    constexpr std::uint32_t kCount = 20000;
+    std::atomic<std::uint32_t> fresh{0};
+    const auto work = [&] {
+        for (std::uint32_t sequence = 1; sequence <= kCount; ++sequence) {
+            if (guard.see(7, 1, sequence) == MulticastGuard::Verdict::kNew) {
+                ++fresh;
+            }
+        }
+    };
+    std::thread one(work), two(work);
+    one.join();
+    two.join();
+    EXPECT_EQ(fresh.load(), kCount);
+}
+
+TEST(GaugeBoard, ReadingsAndReuse) {
+    GaugeBoard board;
+    const auto gauge = board.take();
+    EXPECT_NE(gauge, 0U);
+    board.set(gauge, {-5, 7});
+    EXPECT_EQ(board.get(gauge).free, -5);
+    EXPECT_EQ(board.get(gauge).outstanding, 7U);
+    board.give_back(gauge);
+    EXPECT_EQ(board.get(gauge).free, GaugeBoard::kGone);
+    EXPECT_NE(board.take(), gauge) << "reused as late as possible";
+}
+
+}  // namespace
+}  // namespace amqmesh::link

@@ -1,0 +1,120 @@
+// Nodes and clients in one thread: data planes joined by pipes in memory, each node's control
+// thread reduced to its address book and a routing table that the test writes. run() goes on until
+// nothing moves any more, so a test needs no clock and no waiting.
+#pragma once
+
+#include "link/data_plane.h"
+#include "link/shared_state.h"
+#include "routing/node.h"
+#include "tests/link/test_client.h"
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace amqmesh::link::test {
+
+class TestNode {
+  public:
+    TestNode(std::string name, std::uint16_t workers);
+
+    /// Moves reports, commands and batches until nothing is left. True when anything moved.
+    bool settle(Time now);
+
+    DataPlane& plane(std::uint16_t worker) { return *planes_[worker]; }
+
+    [[nodiscard]] std::uint16_t workers() const {
+        return static_cast<std::uint16_t>(planes_.size());
+    }
+
+    std::string name;
+    routing::RouterId id;
+    routing::ForwardingTableBuilder builder;
+    std::vector<std::string> management;        ///< requests that came in
+    std::vector<report::ConsumerUp> consumers;  ///< as reported, for the other nodes' tables
+    std::vector<ConnectionId> neighbours_up;
+
+    void publish(Time now);
+
+    void command(std::uint16_t worker, Command command, Time now) {
+        planes_[worker]->on_command(std::move(command), now);
+    }
+
+  private:
+    struct Outlet final : PlaneOutlet {
+        bool post(std::uint16_t worker, CrossBatch& batch) override {
+            node->batches_.emplace_back(worker, std::move(batch));
+            return true;
+        }
+
+        void report(Report&& report) override { node->reports_.push_back(std::move(report)); }
+
+        void output_ready(ConnectionId) override {}
+
+        TestNode* node = nullptr;
+    };
+
+    void take(Report& report);
+
+    std::vector<std::unique_ptr<Outlet>> outlets_;
+    std::vector<std::unique_ptr<DataPlane>> planes_;
+    std::deque<std::pair<std::uint16_t, CrossBatch>> batches_;
+    std::deque<Report> reports_;
+};
+
+class TestWorld {
+  public:
+    TestNode& node(const std::string& name, std::uint16_t workers = 1);
+    TestClient& client(TestNode& node, std::uint16_t worker = 0, ConnectionOptions options = {});
+    /// An inter-router connection, and routes to each other's name over it.
+    void link(TestNode& a, TestNode& b);
+    /// `node` reaches `target` through its neighbour `via`.
+    void route(TestNode& node, TestNode& target, TestNode& via, std::uint32_t cost);
+    /// Tells every node of the consumers that every other one reported for the key.
+    void share(const std::string& key, routing::Treatment treatment);
+    /// Cuts the TCP connection of a client or between two nodes.
+    void cut(TestClient& client);
+    void cut(TestNode& a, TestNode& b);
+    /// Until nothing moves. Fails the test after a bounded number of rounds.
+    void run();
+    /// Lets time pass in steps, with all timers.
+    void pass(Time duration);
+
+    Time now = 1000 * routing::kSecond;
+    /// How many bytes a pipe moves at once at most; small values split frames.
+    std::size_t piece = 1U << 20U;
+
+  private:
+    struct End {
+        TestNode* node = nullptr;  // a plane's connection ...
+        ConnectionId id;
+        Engine* engine = nullptr;  // ... or a client's engine
+    };
+
+    struct Pipe {
+        End a, b;
+        bool cut = false;
+    };
+
+    struct Adjacent {
+        TestNode* from;
+        TestNode* to;
+        routing::AdjacencyId adjacency;
+    };
+
+    bool move(End& from, End& to);
+    void tick(End& end);
+    void close(End& end);
+
+    std::vector<std::unique_ptr<TestNode>> nodes_;
+    std::vector<std::unique_ptr<TestClient>> clients_;
+    std::vector<Pipe> pipes_;
+    std::vector<Adjacent> adjacent_;
+    routing::AdjacencyId adjacencies_ = 0;
+    std::uint64_t numbers_ = 0;
+};
+
+}  // namespace amqmesh::link::test
