@@ -118,6 +118,9 @@ void Forwarder::begin_from_client(Connection& connection,
                                   const Payload& payload) {
     auto& in = plane_.incoming.at(slot);
     const auto& table = *plane_.table;
+    if (connection.engine().credit(in.link) <= link.capacity / 4) {
+        plane_.queue_credit(connection, in.link);
+    }
     ++plane_.counters.ingress;
     plane_.counters.presettled += in.presettled ? 1U : 0U;
     in.label.presettled = in.presettled;

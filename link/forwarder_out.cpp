@@ -416,20 +416,21 @@ void Forwarder::redispatch(std::uint32_t out_slot) {
         place(out_slot, target, nothing);
         return;
     }
-    if (!out.complete || out.origin.worker != plane_.config.worker) {
-        // Half a stream, or a third worker involved: the sender tries again.
+    const bool origin_here = out.origin.worker == plane_.config.worker;
+    if (!out.complete || (out.second_mode && !origin_here)) {
+        // More will be said to the copy, by a worker that does not know where it went.
         conclude(out_slot, {Outcome::kReleased, {}});
         return;
     }
-    auto* in = plane_.incoming.find(out.origin.slot, out.origin.generation);
-    if (in != nullptr) {
-        const auto content = out.content.joined();
-        auto record = record_for(RecordKind::kOffer, out);
-        record.target = target;
+    const auto content = out.content.joined();
+    auto record = record_for(RecordKind::kOffer, out);
+    record.target = target;
+    if (auto* in = origin_here ? plane_.incoming.find(out.origin.slot, out.origin.generation)
+                               : nullptr) {
         in->copies[out.copy].worker = target.worker();
         in->copies[out.copy].slot = kNoSlot;
-        post(target.worker(), record, std::as_bytes(std::span(content)));
     }
+    post(target.worker(), record, std::as_bytes(std::span(content)));
     free_outgoing(out_slot);
 }
 

@@ -170,9 +170,9 @@ void TestWorld::cut(TestNode& a, TestNode& b) {
 
 bool TestWorld::move(End& from, End& to) {
     std::array<iovec, 16> slices{};
-    auto& plane = *(from.node != nullptr ? &from.node->plane(from.id.worker) : nullptr);
+    auto* plane = from.node != nullptr ? &from.node->plane(from.id.worker) : nullptr;
     const auto count =
-        from.engine != nullptr ? from.engine->output(slices) : plane.output(from.id, slices);
+        from.engine != nullptr ? from.engine->output(slices) : plane->output(from.id, slices);
     std::string bytes;
     for (std::size_t i = 0; i < count && bytes.size() < piece; ++i) {
         const auto take = std::min(slices[i].iov_len, piece - bytes.size());
@@ -184,7 +184,7 @@ bool TestWorld::move(End& from, End& to) {
     if (from.engine != nullptr) {
         from.engine->output_done(bytes.size());
     } else {
-        plane.output_done(from.id, bytes.size(), now);
+        plane->output_done(from.id, bytes.size(), now);
     }
     std::string_view rest = bytes;
     while (!rest.empty()) {
