@@ -425,8 +425,8 @@ void Forwarder::redispatch(std::uint32_t out_slot) {
     const auto content = out.content.joined();
     auto record = record_for(RecordKind::kOffer, out);
     record.target = target;
-    if (auto* in = origin_here ? plane_.incoming.find(out.origin.slot, out.origin.generation)
-                               : nullptr) {
+    if (auto* in =
+            origin_here ? plane_.incoming.find(out.origin.slot, out.origin.generation) : nullptr) {
         in->copies[out.copy].worker = target.worker();
         in->copies[out.copy].slot = kNoSlot;
     }

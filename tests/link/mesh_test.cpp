@@ -1,0 +1,204 @@
+// Deliveries across nodes A - B - C by the mesh label, with hand-written routes.
+#include "link/delivery.h"
+#include "tests/link/test_world.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace amqmesh::link::test {
+namespace {
+
+using routing::Treatment;
+
+class Mesh : public ::testing::TestWithParam<std::uint16_t> {
+  protected:
+    void SetUp() override {
+        const auto settings = std::make_shared<const routing::AddressSettings>(
+            std::vector<routing::AddressRule>{{"", "all/#", Treatment::kMulticast, {}}},
+            Treatment::kBalanced);
+        for (auto* node : {&a_, &b_, &c_}) {
+            node->builder.set_settings(settings);
+            node->publish(world_.now);
+        }
+        world_.link(a_, b_);
+        world_.link(b_, c_);
+        world_.route(a_, c_, b_, 2);
+        world_.route(c_, a_, b_, 2);
+    }
+
+    TestWorld world_;
+    TestNode& a_ = world_.node("A", GetParam());
+    TestNode& b_ = world_.node("B", GetParam());
+    TestNode& c_ = world_.node("C", GetParam());
+    std::uint16_t last_ = static_cast<std::uint16_t>(GetParam() - 1);
+};
+
+INSTANTIATE_TEST_SUITE_P(Workers, Mesh, ::testing::Values(1, 2));
+
+TEST_P(Mesh, ControlLinksComeUpOnBothSides) {
+    EXPECT_EQ(a_.neighbours_up.size(), 1U);
+    EXPECT_EQ(b_.neighbours_up.size(), 2U);
+    EXPECT_EQ(c_.neighbours_up.size(), 1U);
+}
+
+TEST_P(Mesh, OutcomesCrossTwoHopsWithTheirFields) {
+    auto& receiver = world_.client(c_, last_);
+    auto& sender = world_.client(a_, last_);
+    receiver.receiver("q", 10);
+    const auto link = sender.sender("q");
+    world_.run();
+    EXPECT_EQ(sender.engine.send_credit(link), 0U);
+    world_.share("M0q", Treatment::kBalanced);
+    EXPECT_EQ(sender.engine.send_credit(link), 250U);
+    const auto accepted = sender.send(link, "one");
+    const auto rejected = sender.send(link, "two");
+    const auto modified = sender.send(link, "three");
+    world_.run();
+    ASSERT_EQ(receiver.received.size(), 3U);
+    EXPECT_EQ(receiver.received[2].body, "three");
+    const auto error = encode_rejected("my:error", "because");
+    receiver.answer(receiver.received[0], Outcome::kAccepted);
+    receiver.answer(receiver.received[1], Outcome::kRejected, error);
+    receiver.answer(receiver.received[2], Outcome::kModified, std::string("\x00\x53\x27\x45", 4));
+    world_.run();
+    EXPECT_EQ(sender.sent[accepted].outcome, Outcome::kAccepted);
+    EXPECT_EQ(sender.sent[rejected].outcome, Outcome::kRejected);
+    EXPECT_EQ(sender.sent[rejected].raw, error);
+    EXPECT_EQ(sender.sent[modified].outcome, Outcome::kModified);
+    EXPECT_EQ(sender.engine.send_credit(link), 250U - 3U);
+}
+
+TEST_P(Mesh, PresettledSendersAreHeldBackAcrossTheMesh) {
+    auto& receiver = world_.client(c_);
+    auto& sender = world_.client(a_);
+    const auto consumer = receiver.receiver("q", 5);
+    const auto link = sender.sender("q");
+    world_.run();
+    world_.share("M0q", Treatment::kBalanced);
+    std::size_t sent = 0;
+    while (sender.engine.send_credit(link) > 0) {
+        sender.send(link, std::to_string(sent++), true);
+        world_.run();
+    }
+    EXPECT_EQ(sent, 255U);
+    receiver.engine.set_credit(consumer, 1000);
+    world_.run();
+    ASSERT_EQ(receiver.received.size(), sent);
+    for (std::size_t i = 0; i < sent; ++i) {
+        EXPECT_EQ(receiver.received[i].body, std::to_string(i));
+        EXPECT_TRUE(receiver.received[i].settled);
+    }
+    EXPECT_EQ(sender.engine.send_credit(link), 250U);
+}
+
+TEST_P(Mesh, RepliesFindTheWayBack) {
+    auto& requester = world_.client(a_, last_);
+    auto& responder = world_.client(c_, last_);
+    const auto replies = requester.dynamic_receiver(10);
+    world_.run();
+    const auto link = responder.sender(requester.attached[replies].source.address);
+    world_.run();
+    EXPECT_EQ(responder.engine.send_credit(link), 250U);
+    const auto number = responder.send(link, "reply");
+    world_.run();
+    ASSERT_EQ(requester.received.size(), 1U);
+    requester.accept_all();
+    world_.run();
+    EXPECT_EQ(responder.sent[number].outcome, Outcome::kAccepted);
+}
+
+TEST_P(Mesh, ManagementOfAnotherNode) {
+    auto& asking = world_.client(a_);
+    const auto link = asking.sender("_topo/0/C/$management");
+    world_.run();
+    asking.send(link, "request");
+    world_.run();
+    ASSERT_EQ(c_.management.size(), 1U);
+    EXPECT_EQ(c_.management[0], "request");
+}
+
+TEST_P(Mesh, AnEgressWithoutConsumerReleasesAfterAMoment) {
+    auto& sender = world_.client(a_);
+    const auto link = sender.sender("_topo/0/C/nobody");
+    world_.run();
+    const auto number = sender.send(link, "x");
+    world_.run();
+    EXPECT_FALSE(sender.sent[number].settled) << "parked: a consumer may be about to come";
+    world_.pass(150 * routing::kMillisecond);
+    EXPECT_EQ(sender.sent[number].outcome, Outcome::kReleased);
+}
+
+TEST_P(Mesh, WhatWasOnTheLostLinkIsModified) {
+    auto& receiver = world_.client(c_);
+    auto& sender = world_.client(a_);
+    receiver.receiver("q", 10);
+    const auto link = sender.sender("q");
+    world_.run();
+    world_.share("M0q", Treatment::kBalanced);
+    const auto number = sender.send(link, "x");
+    world_.run();
+    ASSERT_EQ(receiver.received.size(), 1U);
+    world_.cut(b_, c_);
+    world_.run();
+    EXPECT_EQ(sender.sent[number].outcome, Outcome::kModified);
+    EXPECT_EQ(sender.sent[number].raw.back(), '\x41');
+}
+
+TEST_P(Mesh, StreamsDoNotBlockShortMessages) {
+    auto& slow = world_.client(c_);
+    auto& quick = world_.client(c_);
+    auto& streaming = world_.client(a_);
+    auto& other = world_.client(a_);
+    slow.receiver("slow", 0);
+    quick.receiver("quick", 100);
+    const auto stream = streaming.sender("slow");
+    const auto link = other.sender("quick");
+    world_.run();
+    world_.share("M0slow", Treatment::kBalanced);
+    world_.share("M0quick", Treatment::kBalanced);
+    const std::string part(15'000, 'x');
+    streaming.send(stream, part, false, true);
+    world_.run();
+    int frames = 1;
+    while (streaming.engine.writable(stream) && frames < 10'000) {
+        streaming.write(stream, part, true);
+        ++frames;
+        world_.run();
+    }
+    EXPECT_LT(frames, 2'000) << "three windows of 4 MiB at most";
+    for (int i = 0; i < 100; ++i) {
+        other.send(link, "x");
+    }
+    world_.run();
+    EXPECT_EQ(quick.received.size(), 100U);
+    slow.engine.set_credit(0, 1);
+    world_.run();
+    ASSERT_TRUE(streaming.engine.writable(stream));
+    streaming.write(stream, "end", false);
+    world_.run();
+    ASSERT_EQ(slow.received.size(), 1U);
+    EXPECT_TRUE(slow.received[0].complete);
+    EXPECT_EQ(slow.received[0].body.size(), static_cast<std::size_t>(frames) * part.size() + 3);
+}
+
+TEST_P(Mesh, ASendersOrderHoldsAcrossLanes) {
+    auto& receiver = world_.client(c_);
+    auto& sender = world_.client(a_);
+    receiver.receiver("q", 1000);
+    const auto link = sender.sender("q");
+    world_.run();
+    world_.share("M0q", Treatment::kBalanced);
+    const std::string large(40'000, 'x');
+    for (int i = 0; i < 100; ++i) {
+        sender.send(link, std::to_string(i) + (i % 7 == 3 ? large : ""));
+    }
+    world_.run();
+    ASSERT_EQ(receiver.received.size(), 100U);
+    for (int i = 0; i < 100; ++i) {
+        EXPECT_EQ(std::stoi(receiver.received[static_cast<std::size_t>(i)].body), i);
+    }
+}
+
+}  // namespace
+}  // namespace amqmesh::link::test
