@@ -45,8 +45,8 @@ class Reader {
             short_ = true;
             return {};
         }
-        const auto taken = bytes_.first(static_cast<std::size_t>(count));
-        bytes_ = bytes_.subspan(static_cast<std::size_t>(count));
+        const auto taken = bytes_.first(count);
+        bytes_ = bytes_.subspan(count);
         return taken;
     }
 
