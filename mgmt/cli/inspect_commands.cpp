@@ -1,0 +1,166 @@
+#include "mgmt/cli/commands.h"
+#include "mgmt/cli/management_client.h"
+#include "mgmt/cli/topology.h"
+#include "mgmt/cli/views.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <memory>
+
+namespace amqmesh::cli {
+
+namespace {
+
+struct ViewOptions {
+    NodeOptions node;
+    bool json = false;
+    bool csv = false;
+    bool dot = false;
+    bool verbose = false;
+    bool all_nodes = false;
+    std::size_t limit = 0;
+};
+
+/// Ids of all nodes of the mesh; of a standalone node only itself, as "".
+std::vector<std::string> mesh_nodes(ManagementClient& client) {
+    std::vector<std::string> ids;
+    const Reply reply = client.call(
+        {.operation = "GET-MGMT-NODES", .properties = {{"type", "org.amqp.management"}}});
+    for (const Json& address : reply.body) {
+        // amqp:/_topo/0/<id>/$management
+        const std::string text = to_text(address);
+        const std::string start = "amqp:/_topo/0/";
+        const std::size_t end = text.rfind('/');
+        if (text.rfind(start, 0) == 0 && end > start.size()) {
+            ids.push_back(text.substr(start.size(), end - start.size()));
+        }
+    }
+    if (ids.empty()) {
+        ids.emplace_back();
+    }
+    return ids;
+}
+
+Exit show_topology(const ViewOptions& options) {
+    ManagementClient client(options.node);
+    const Rows router = client.query("router", {"id", "mode", "version"});
+    Topology topology = build_topology(router, client.query("router.node"));
+    for (const TopologyNode& node : topology.nodes) {
+        // Costs of links elsewhere: their ends know, if the table of this node does not say.
+        const bool asked = node.id == topology.seen_from;
+        if (options.all_nodes && !asked && node.reachable) {
+            add_link_costs(topology, node.id, client.query("router.node", {}, node.id));
+        }
+    }
+    if (options.json) {
+        fmt::print("{}\n", topology_json(topology).dump(2));
+    } else if (options.dot) {
+        fmt::print("{}", topology_dot(topology));
+    } else {
+        fmt::print("{}", topology_text(topology, terminal_width(), options.verbose));
+    }
+    return Exit::kOk;
+}
+
+void print_table(const Table& table, const View& view, const ViewOptions& options) {
+    if (options.csv) {
+        fmt::print("{}", table.csv());
+    } else if (table.size() == 0) {
+        fmt::print("{}\n", view.empty);
+    } else {
+        fmt::print("{}", table.text(terminal_width()));
+    }
+}
+
+Exit show_view(const View& view, const ViewOptions& options) {
+    ManagementClient client(options.node);
+    const std::vector<std::string> nodes =
+        options.all_nodes ? mesh_nodes(client) : std::vector<std::string>{options.node.router};
+    // JSON readers get everything, people what fits a line.
+    const std::vector<std::string> attributes =
+        options.json ? std::vector<std::string>{} : attributes_of(view);
+    Json per_node = Json::object();
+    for (const std::string& id : nodes) {
+        const Rows rows = client.query(std::string(view.type), attributes, id, options.limit);
+        if (options.json) {
+            per_node[id] = rows_json(rows);
+            continue;
+        }
+        if (options.all_nodes && !id.empty()) {
+            fmt::print("{}{}\n", id == nodes.front() ? "" : "\n", id);
+        }
+        print_table(view_table(view, rows, options.verbose), view, options);
+    }
+    if (options.json) {
+        fmt::print("{}\n", (options.all_nodes ? per_node : per_node.front()).dump(2));
+    }
+    return Exit::kOk;
+}
+
+Exit show_stats(const ViewOptions& options) {
+    ManagementClient client(options.node);
+    const std::vector<std::string> nodes =
+        options.all_nodes ? mesh_nodes(client) : std::vector<std::string>{options.node.router};
+    Json all = Json::array();
+    for (const std::string& id : nodes) {
+        const Rows router = client.query("router", {}, id);
+        if (router.rows.empty()) {
+            throw Failure(Exit::kFailed, "the node has no router entity");
+        }
+        if (options.json) {
+            all.push_back(rows_json(router).front());
+        } else {
+            fmt::print("{}{}", id == nodes.front() ? "" : "\n", stats_text(router));
+        }
+    }
+    if (options.json) {
+        fmt::print("{}\n", (options.all_nodes ? all : all.front()).dump(2));
+    }
+    return Exit::kOk;
+}
+
+std::shared_ptr<ViewOptions> add_view_options(CLI::App& command) {
+    auto options = std::make_shared<ViewOptions>();
+    add_node_options(command, options->node, Reach::kAnyNode);
+    command.add_flag("--json", options->json, "Print JSON, with every attribute");
+    command.add_flag("-a,--all-nodes", options->all_nodes, "Ask every node of the mesh");
+    return options;
+}
+
+void add_view(CLI::App& app, Action& chosen, const char* name, const char* help, const View& view) {
+    CLI::App* command = app.add_subcommand(name, help);
+    auto options = add_view_options(*command);
+    command->add_flag("--csv", options->csv, "Print comma-separated values")->excludes("--json");
+    command->add_flag("-v,--verbose", options->verbose, "Show more columns");
+    command->add_option("--limit", options->limit, "Show at most so many rows");
+    command->callback([options, &chosen, &view] {
+        chosen = [options, &view] { return show_view(view, *options); };
+    });
+}
+
+}  // namespace
+
+void add_inspection_commands(CLI::App& app, Action& chosen) {
+    CLI::App* topology =
+        app.add_subcommand("topology", "Nodes and links of the mesh, costs and next hops");
+    auto options = add_view_options(*topology);
+    topology->add_flag("--dot", options->dot, "Print a Graphviz graph")->excludes("--json");
+    topology->add_flag("-v,--verbose", options->verbose, "Show every attribute of the nodes");
+    topology->callback(
+        [options, &chosen] { chosen = [options] { return show_topology(*options); }; });
+
+    add_view(
+        app, chosen, "addresses", "Addresses, their consumers and deliveries", addresses_view());
+    add_view(
+        app, chosen, "connections", "Connections of clients and neighbours", connections_view());
+    add_view(app, chosen, "links", "Links, their credit and deliveries", links_view());
+
+    CLI::App* stats = app.add_subcommand("stats", "Counters of a node");
+    auto stats_options = add_view_options(*stats);
+    stats->callback([stats_options, &chosen] {
+        chosen = [stats_options] { return show_stats(*stats_options); };
+    });
+}
+
+}  // namespace amqmesh::cli

@@ -1,0 +1,138 @@
+#include "mgmt/cli/table.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <numeric>
+#include <string_view>
+
+namespace amqmesh::cli {
+
+namespace {
+
+constexpr std::size_t kGap = 2;
+constexpr std::size_t kNarrowest = 6;  // a column is not squeezed below this
+constexpr std::string_view kEllipsis = "…";
+
+bool starts_code_point(char byte) {
+    return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U;
+}
+
+std::size_t length(std::string_view text) {
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), starts_code_point));
+}
+
+std::string_view prefix(std::string_view text, std::size_t code_points) {
+    std::size_t bytes = 0;
+    while (bytes < text.size()) {
+        if (starts_code_point(text[bytes]) && code_points-- == 0) {
+            break;
+        }
+        ++bytes;
+    }
+    return text.substr(0, bytes);
+}
+
+std::string padded(std::string_view text, std::size_t width, Align align) {
+    const std::size_t own = length(text);
+    if (own > width) {
+        return std::string(prefix(text, width - 1)) + std::string(kEllipsis);
+    }
+    const std::string blanks(width - own, ' ');
+    return align == Align::kLeft ? std::string(text) + blanks : blanks + std::string(text);
+}
+
+std::string csv_cell(const std::string& text) {
+    if (text.find_first_of(",\"\r\n") == std::string::npos) {
+        return text;
+    }
+    std::string quoted = "\"";
+    for (char byte : text) {
+        quoted += byte == '"' ? "\"\"" : std::string(1, byte);
+    }
+    return quoted + '"';
+}
+
+std::string without_trailing_blanks(std::string line) {
+    line.erase(line.find_last_not_of(' ') + 1);
+    return line;
+}
+
+}  // namespace
+
+void Table::add(std::vector<std::string> cells) {
+    assert(cells.size() == columns_.size());
+    rows_.push_back(std::move(cells));
+}
+
+std::vector<std::size_t> Table::column_widths(std::size_t width) const {
+    std::vector<std::size_t> widths;
+    for (std::size_t column = 0; column < columns_.size(); ++column) {
+        std::size_t widest = length(columns_[column].heading);
+        for (const auto& row : rows_) {
+            widest = std::max(widest, length(row[column]));
+        }
+        widths.push_back(widest);
+    }
+    if (width == 0 || widths.empty()) {
+        return widths;
+    }
+    std::size_t total = std::accumulate(widths.begin(), widths.end(), kGap * (widths.size() - 1));
+    while (total > width) {
+        auto widest = std::max_element(widths.begin(), widths.end());
+        if (*widest <= kNarrowest) {
+            break;
+        }
+        --*widest;
+        --total;
+    }
+    return widths;
+}
+
+std::string Table::text(std::size_t width) const {
+    const std::vector<std::size_t> widths = column_widths(width);
+    const std::string gap(kGap, ' ');
+    std::string out;
+    std::string line;
+    for (std::size_t column = 0; column < columns_.size(); ++column) {
+        line += (column == 0 ? "" : gap) +
+                padded(columns_[column].heading, widths[column], columns_[column].align);
+    }
+    out += without_trailing_blanks(line) + '\n';
+    for (const auto& row : rows_) {
+        line.clear();
+        for (std::size_t column = 0; column < row.size(); ++column) {
+            line += (column == 0 ? "" : gap) +
+                    padded(row[column], widths[column], columns_[column].align);
+        }
+        out += without_trailing_blanks(line) + '\n';
+    }
+    return out;
+}
+
+std::string Table::csv() const {
+    std::string out;
+    for (std::size_t column = 0; column < columns_.size(); ++column) {
+        out += (column == 0 ? "" : ",") + csv_cell(columns_[column].heading);
+    }
+    out += "\r\n";
+    for (const auto& row : rows_) {
+        for (std::size_t column = 0; column < row.size(); ++column) {
+            out += (column == 0 ? "" : ",") + csv_cell(row[column]);
+        }
+        out += "\r\n";
+    }
+    return out;
+}
+
+std::size_t terminal_width() {
+    winsize size{};
+    if (isatty(STDOUT_FILENO) == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) {
+        return 0;
+    }
+    return size.ws_col;
+}
+
+}  // namespace amqmesh::cli

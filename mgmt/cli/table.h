@@ -1,0 +1,42 @@
+// Rows of text in aligned columns for people, or CSV for machines.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace amqmesh::cli {
+
+enum class Align : bool { kLeft, kRight };
+
+class Table {
+  public:
+    struct Column {
+        std::string heading;
+        Align align = Align::kLeft;
+    };
+
+    explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+
+    /// REQUIRES: one cell per column.
+    void add(std::vector<std::string> cells);
+
+    /// Lines no longer than `width` characters (0: any length); the widest columns give way first,
+    /// what does not fit ends in an ellipsis. Characters are UTF-8 code points.
+    [[nodiscard]] std::string text(std::size_t width) const;
+    /// RFC 4180, headings first.
+    [[nodiscard]] std::string csv() const;
+
+    [[nodiscard]] std::size_t size() const { return rows_.size(); }
+
+  private:
+    [[nodiscard]] std::vector<std::size_t> column_widths(std::size_t width) const;
+
+    std::vector<Column> columns_;
+    std::vector<std::vector<std::string>> rows_;
+};
+
+/// Columns of the terminal on standard output, 0 when it is none.
+std::size_t terminal_width();
+
+}  // namespace amqmesh::cli

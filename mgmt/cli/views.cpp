@@ -1,0 +1,220 @@
+#include "mgmt/cli/views.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace amqmesh::cli {
+
+namespace {
+
+constexpr Align kRight = Align::kRight;
+
+std::string class_text(const Json& key) {
+    static constexpr std::array<std::pair<char, const char*>, 6> kClasses = {{{'M', "mobile"},
+                                                                              {'L', "local"},
+                                                                              {'T', "topo"},
+                                                                              {'R', "router"},
+                                                                              {'F', "fallback"},
+                                                                              {'H', "edge"}}};
+    const std::string text = to_text(key);
+    for (const auto& entry : kClasses) {
+        if (!text.empty() && text[0] == entry.first) {
+            return entry.second;
+        }
+    }
+    return "-";
+}
+
+std::string owner_text(const Json& key) {
+    return key.is_null() ? "-" : address_text(key);
+}
+
+std::string properties_product(const Json& properties) {
+    return properties.is_object() ? to_text(properties.value("product", Json())) : "-";
+}
+
+constexpr auto kAddresses = std::to_array<ViewColumn>({
+    {"ADDRESS", "name", Align::kLeft, address_text},
+    {"CLASS", "name", Align::kLeft, class_text},
+    {"DISTRIBUTION", "distribution"},
+    {"LOCAL", "subscriberCount", kRight},
+    {"REMOTE", "remoteCount", kRight},
+    {"IN-PROC", "inProcess", kRight},
+    {"IN", "deliveriesIngress", kRight},
+    {"OUT", "deliveriesEgress", kRight},
+    {"THROUGH", "deliveriesTransit", kRight},
+    {"PRIO", "priority", kRight, nullptr, true},
+});
+
+constexpr auto kConnections = std::to_array<ViewColumn>({
+    {"ID", "identity", kRight},
+    {"HOST", "host"},
+    {"CONTAINER", "container"},
+    {"ROLE", "role"},
+    {"DIR", "dir"},
+    {"SECURITY", "sasl"},
+    {"ENCRYPTED", "isEncrypted"},
+    {"UP", "uptimeSeconds", kRight, duration_text},
+    {"LAST DELIVERY", "lastDlvSeconds", kRight, duration_text},
+    {"USER", "user", Align::kLeft, nullptr, true},
+    {"TENANT", "tenant", Align::kLeft, nullptr, true},
+    {"PRODUCT", "properties", Align::kLeft, properties_product, true},
+});
+
+constexpr auto kLinks = std::to_array<ViewColumn>({
+    {"TYPE", "linkType"},
+    {"DIR", "linkDir"},
+    {"CONN", "connectionId", kRight},
+    {"ID", "identity", kRight},
+    {"ADDRESS", "owningAddr", Align::kLeft, owner_text},
+    {"CAPACITY", "capacity", kRight},
+    {"CREDIT", "creditAvailable", kRight},
+    {"WAITING", "undeliveredCount", kRight},
+    {"UNSETTLED", "unsettledCount", kRight},
+    {"TOTAL", "deliveryCount", kRight},
+    {"ACCEPTED", "acceptedCount", kRight},
+    {"REJECTED", "rejectedCount", kRight},
+    {"RELEASED", "releasedCount", kRight},
+    {"MODIFIED", "modifiedCount", kRight},
+    {"PRESETTLED", "presettledCount", kRight, nullptr, true},
+    {"DROPPED", "droppedPresettledCount", kRight, nullptr, true},
+    {"STUCK", "deliveriesStuck", kRight, nullptr, true},
+    {"RATE", "settleRate", kRight, nullptr, true},
+    {"NO CREDIT FOR", "zeroCreditSeconds", kRight, duration_text, true},
+    {"STATE", "operStatus", Align::kLeft, nullptr, true},
+    {"NAME", "linkName", Align::kLeft, nullptr, true},
+});
+
+}  // namespace
+
+const View& addresses_view() {
+    static const View kView{"router.address", kAddresses, "no addresses"};
+    return kView;
+}
+
+const View& connections_view() {
+    static const View kView{"connection", kConnections, "no connections"};
+    return kView;
+}
+
+const View& links_view() {
+    static const View kView{"router.link", kLinks, "no links"};
+    return kView;
+}
+
+std::vector<std::string> attributes_of(const View& view) {
+    std::vector<std::string> names;
+    for (const ViewColumn& column : view.columns) {
+        if (std::find(names.begin(), names.end(), column.attribute) == names.end()) {
+            names.emplace_back(column.attribute);
+        }
+    }
+    return names;
+}
+
+Table view_table(const View& view, const Rows& rows, bool verbose) {
+    std::vector<Table::Column> headings;
+    for (const ViewColumn& column : view.columns) {
+        if (verbose || !column.verbose) {
+            headings.push_back({std::string(column.heading), column.align});
+        }
+    }
+    Table table(std::move(headings));
+    for (std::size_t row = 0; row < rows.rows.size(); ++row) {
+        std::vector<std::string> cells;
+        for (const ViewColumn& column : view.columns) {
+            if (verbose || !column.verbose) {
+                const Json& cell = rows.at(row, column.attribute);
+                cells.push_back(column.format != nullptr ? column.format(cell) : to_text(cell));
+            }
+        }
+        table.add(std::move(cells));
+    }
+    return table;
+}
+
+Json rows_json(const Rows& rows) {
+    Json list = Json::array();
+    for (const auto& row : rows.rows) {
+        Json object = Json::object();
+        for (std::size_t column = 0; column < rows.columns.size(); ++column) {
+            object[rows.columns[column]] = row[column];
+        }
+        list.push_back(std::move(object));
+    }
+    return list;
+}
+
+Table rows_table(const Rows& rows) {
+    std::vector<Table::Column> headings;
+    for (std::size_t column = 0; column < rows.columns.size(); ++column) {
+        const bool numbers =
+            !rows.rows.empty() &&
+            std::all_of(rows.rows.begin(), rows.rows.end(), [column](const auto& row) {
+                return row[column].is_number() || row[column].is_null();
+            });
+        headings.push_back({rows.columns[column], numbers ? Align::kRight : Align::kLeft});
+    }
+    Table table(std::move(headings));
+    for (const auto& row : rows.rows) {
+        std::vector<std::string> cells;
+        std::transform(row.begin(), row.end(), std::back_inserter(cells), to_text);
+        table.add(std::move(cells));
+    }
+    return table;
+}
+
+std::string stats_text(const Rows& router) {
+    std::string out;
+    for (std::size_t column = 0; column < router.columns.size(); ++column) {
+        const std::string& name = router.columns[column];
+        const Json& value = router.at(0, name);
+        if (value.is_null() || name == "type" || name == "identity") {
+            continue;
+        }
+        out += fmt::format(
+            "{:<36} {}\n", name, name == "uptimeSeconds" ? duration_text(value) : to_text(value));
+    }
+    return out;
+}
+
+std::string address_text(const Json& key) {
+    const std::string text = to_text(key);
+    if (text.size() < 2) {
+        return text;
+    }
+    switch (text[0]) {
+        case 'M':  // a phase digit, then the address
+            return text.substr(2);
+        case 'L':
+            return "_local/" + text.substr(1);
+        case 'T':
+            return "_topo/0/all/" + text.substr(1);
+        case 'R':
+            return "_topo/0/" + text.substr(1);
+        default:
+            return text;
+    }
+}
+
+std::string duration_text(const Json& seconds) {
+    if (!seconds.is_number_integer()) {
+        return to_text(seconds);
+    }
+    const auto total = seconds.get<std::int64_t>();
+    if (total < 60) {
+        return fmt::format("{}s", total);
+    }
+    if (total < 3600) {
+        return fmt::format("{}m {}s", total / 60, total % 60);
+    }
+    if (total < 86'400) {
+        return fmt::format("{}h {}m", total / 3600, total % 3600 / 60);
+    }
+    return fmt::format("{}d {}h", total / 86'400, total % 86'400 / 3600);
+}
+
+}  // namespace amqmesh::cli

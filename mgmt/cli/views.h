@@ -1,0 +1,53 @@
+// Management tables as people want to see them: chosen columns, short headings, filtered rows.
+#pragma once
+
+#include "mgmt/cli/management_client.h"
+#include "mgmt/cli/table.h"
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace amqmesh::cli {
+
+/// One column of a view: the attribute(s) it is made from and how.
+struct ViewColumn {
+    std::string_view heading;
+    std::string_view attribute;
+    Align align = Align::kLeft;
+    /// Text of the cell; null: to_text.
+    std::string (*format)(const Json& cell) = nullptr;
+    bool verbose = false;  ///< only with --verbose
+};
+
+struct View {
+    std::string_view type;
+    std::span<const ViewColumn> columns;
+    std::string_view empty;  ///< what to say when there are no rows
+};
+
+const View& addresses_view();
+const View& connections_view();
+const View& links_view();
+
+/// Attributes that `view` needs, for the QUERY.
+std::vector<std::string> attributes_of(const View& view);
+
+Table view_table(const View& view, const Rows& rows, bool verbose);
+
+/// Rows as a list of objects, attribute names as in management.
+Json rows_json(const Rows& rows);
+/// Rows with every column they have.
+Table rows_table(const Rows& rows);
+
+/// Counters of one node in groups, from its router row.
+std::string stats_text(const Rows& router);
+
+/// "M0queue" -> "queue", "Lx" -> "_local/x" …: how a client writes the address of a key.
+std::string address_text(const Json& key);
+
+/// 3725 -> "1h 2m", 59 -> "59s".
+std::string duration_text(const Json& seconds);
+
+}  // namespace amqmesh::cli
