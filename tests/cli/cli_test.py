@@ -1,0 +1,242 @@
+"""The amqmesh program against a scripted AMQP peer: output, exit codes, wire behaviour."""
+
+import json
+import os
+import socket
+import subprocess
+import unittest
+
+from fake_node import FakeNode
+
+TOOL = os.environ["AMQMESH_TOOL"]
+
+
+class ToolTest(unittest.TestCase):
+    """One fake node per class."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.node = FakeNode()
+        cls.node.__enter__()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.node.__exit__()
+
+    def run_tool(self, *arguments, node=None, stdin="", expect=0):
+        command = [TOOL, *arguments, "--node", node or self.node.url]
+        if "--timeout" not in arguments:
+            command += ["--timeout", "20"]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=50)
+        self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
+        return done
+
+    def json(self, *arguments, **options):
+        return json.loads(self.run_tool(*arguments, "--json", **options).stdout.splitlines()[-1]
+                          if arguments[0] in ("send", "receive", "request")
+                          else self.run_tool(*arguments, "--json", **options).stdout)
+
+
+class Topology(ToolTest):
+    def test_table_names_nodes_costs_and_next_hops(self):
+        text = self.run_tool("topology").stdout
+        self.assertIn("3 nodes, 2 links, seen from A", text)
+        self.assertRegex(text, r"(?m)^A +- +\(self\) +B$")
+        self.assertRegex(text, r"(?m)^B +3 +\(direct\) +A C$")
+        self.assertRegex(text, r"(?m)^C +10 +B +B$")
+
+    def test_cost_of_a_far_link_is_known_from_its_ends(self):
+        near = {(link["a"], link["b"]): link["cost"] for link in self.json("topology")["links"]}
+        self.assertEqual(near, {("A", "B"): 3, ("B", "C"): None})
+        far = self.json("topology", "--all-nodes")["links"]
+        self.assertEqual([link["cost"] for link in far], [3, 7])
+
+    def test_json_has_every_node_attribute(self):
+        nodes = self.json("topology")["nodes"]
+        self.assertEqual([node["nextHop"] for node in nodes], [None, "B", "B"])
+        self.assertEqual(nodes[2]["attributes"]["lastTopoChange"], 5)
+
+    def test_dot_is_a_graph_of_all_links(self):
+        text = self.run_tool("topology", "--dot").stdout
+        self.assertTrue(text.startswith("graph mesh {") and text.endswith("}\n"), text)
+        self.assertIn('"A" -- "B" [label="3", style=bold];', text)
+        self.assertIn('"B" -- "C"', text)
+
+    def test_another_node_is_asked_through_the_first(self):
+        self.assertEqual(self.json("topology", "--router", "B")["seenFrom"], "B")
+        self.assertEqual(self.node.management.requests[-1][0], "B")
+
+    def test_a_node_outside_the_mesh_is_a_clear_error(self):
+        done = self.run_tool("topology", "--router", "nowhere", expect=1)
+        self.assertIn("nowhere", done.stderr)
+
+
+class Views(ToolTest):
+    def test_addresses_are_shown_as_clients_write_them(self):
+        text = self.run_tool("addresses").stdout
+        self.assertRegex(text, r"(?m)^orders +mobile +balanced +2 +1 +0 +10 +11 +12$")
+        self.assertIn("_local/$management", text)
+
+    def test_csv_quotes_what_needs_it(self):
+        lines = self.run_tool("connections", "--csv").stdout.splitlines()
+        self.assertTrue(lines[0].startswith("ID,HOST,CONTAINER"))
+        self.assertIn('"client, ""x"""', lines[1])
+
+    def test_long_tables_are_fetched_page_by_page(self):
+        self.assertEqual(len(self.json("links")), 1203)
+        offsets = [request[1].get("offset") for request in self.node.management.requests[-3:]]
+        self.assertEqual(offsets, [0, 500, 1000])
+
+    def test_limit(self):
+        self.assertEqual(len(self.json("links", "--limit", "3")), 3)
+
+    def test_all_nodes_are_asked_by_their_ids(self):
+        answer = self.json("stats", "--all-nodes")
+        self.assertEqual([row["id"] for row in answer], ["A", "B", "C"])
+
+    def test_counters_beyond_32_bits_are_exact(self):
+        self.assertEqual(self.json("stats")["acceptedDeliveries"], 2**40)
+        self.assertIn(str(2**40), self.run_tool("stats").stdout)
+
+
+class Entities(ToolTest):
+    def test_query_of_chosen_attributes(self):
+        rows = self.json("query", "router.node", "id", "cost")
+        self.assertEqual(rows[2], {"id": "C", "cost": 10})
+
+    def test_read_and_not_found(self):
+        self.assertEqual(self.json("read", "--identity", "router.node/C"),
+                         {"id": "C", "cost": 10})
+        done = self.run_tool("read", "--identity", "router.node/X", expect=1)
+        self.assertIn("404 no such entity", done.stderr)
+
+    def test_create_sends_typed_attributes(self):
+        self.run_tool("create", "listener", "port=7", "host=h", "http=true", "--name", "web")
+        _, properties, body = self.node.management.requests[-1]
+        self.assertEqual(properties["operation"], "CREATE")
+        self.assertEqual(properties["type"], "org.apache.qpid.dispatch.listener")
+        self.assertEqual(body, {"port": 7, "host": "h", "http": True, "name": "web"})
+
+    def test_create_reads_a_json_object(self):
+        self.run_tool("create", "address", "--stdin", stdin='{"prefix": "a", "priority": 3}')
+        self.assertEqual(self.node.management.requests[-1][2], {"prefix": "a", "priority": 3})
+
+    def test_delete_wants_a_name(self):
+        self.run_tool("delete", "--type", "listener", expect=2)
+        self.run_tool("delete", "--type", "listener", "--name", "web")
+
+    def test_unknown_type_and_operation(self):
+        self.assertIn("400", self.run_tool("query", "nonsense", expect=1).stderr)
+        self.assertIn("501", self.run_tool("schema", expect=1).stderr)
+
+    def test_log(self):
+        self.assertEqual(self.run_tool("log").stdout, "1.5 ROUTER (info) hello\n")
+
+    def test_no_answer_is_told_after_the_time_limit(self):
+        self.node.management.silent = True
+        self.addCleanup(setattr, self.node.management, "silent", False)
+        done = self.run_tool("stats", "--timeout", "0.3", expect=1)
+        self.assertIn("no answer to QUERY", done.stderr)
+
+
+class Traffic(ToolTest):
+    def test_accepted(self):
+        counts = self.json("send", "accept", "hello", "--count", "120")
+        self.assertEqual((counts["sent"], counts["accepted"]), (120, 120))
+
+    def test_the_other_outcomes_are_counted_and_fail(self):
+        for address, name in (("reject", "rejected"), ("release", "released"),
+                              ("modify", "modified")):
+            with self.subTest(address):
+                counts = self.json("send", address, "hello", "--count", "3", expect=1)
+                self.assertEqual((counts["accepted"], counts[name]), (0, 3))
+
+    def test_the_reason_of_a_rejection_is_told(self):
+        counts = self.json("send", "reject", "hello", expect=1)
+        self.assertEqual(counts["firstReason"], "we do not want it (amqp:not-allowed)")
+
+    def test_refused_link(self):
+        self.assertIn("no such address", self.run_tool("send", "refused", "x", expect=1).stderr)
+
+    def test_no_credit_and_no_outcome_are_told_apart(self):
+        done = self.run_tool("send", "no-credit", "x", "--timeout", "0.3", expect=1)
+        self.assertIn("nobody consumes it", done.stderr)
+        done = self.run_tool("send", "silent", "x", "--timeout", "0.3", expect=1)
+        self.assertIn("1 sent messages have no outcome", done.stderr)
+
+    def test_presettled(self):
+        counts = self.json("send", "accept", "x", "--count", "70", "--presettled")
+        self.assertEqual((counts["presettled"], counts["accepted"]), (70, 0))
+
+    def test_what_is_sent(self):
+        self.run_tool("send", "accept", "--lines", "--subject", "s", "-p", "k=v", "--priority", "7",
+                      stdin="one\ntwo\n")
+        messages = [message for _, message in self.node.received[-2:]]
+        self.assertEqual([message.body for message in messages], ["one", "two"])
+        self.assertEqual((messages[0].subject, messages[0].properties, messages[0].priority),
+                         ("s", {"k": "v"}, 7))
+        self.run_tool("send", "accept", "--size", "5000")
+        self.assertEqual(len(self.node.received[-1][1].body), 5000)
+
+    def test_rate_holds_messages_back(self):
+        counts = self.json("send", "accept", "x", "--count", "30", "--rate", "100")
+        self.assertEqual(counts["accepted"], 30)
+        self.assertGreaterEqual(counts["seconds"], 0.28)
+
+    def test_duration_ends_an_endless_sender(self):
+        counts = self.json("send", "accept", "x", "--count", "0", "--duration", "0.3",
+                           "--rate", "50")
+        self.assertGreater(counts["sent"], 0)
+        self.assertEqual(counts["sent"], counts["accepted"])
+
+    def test_receive_prints_bodies_and_counts(self):
+        done = self.run_tool("receive", "count-3", "--count", "3")
+        self.assertEqual(done.stdout, "message 0\nmessage 1\nmessage 2\n")
+        self.assertIn("received=3", done.stderr)
+
+    def test_receive_too_little(self):
+        done = self.run_tool("receive", "count-2", "--count", "3", "--timeout", "0.3", expect=1)
+        self.assertIn("2 of 3 messages", done.stderr)
+
+    def test_request_prints_replies_and_round_trips(self):
+        done = self.run_tool("request", "echo", "hello", "--count", "4", "--json")
+        self.assertEqual(done.stdout.splitlines()[:4], ["hello"] * 4)
+        counts = json.loads(done.stdout.splitlines()[-1])
+        self.assertEqual((counts["requests"], counts["replies"]), (4, 4))
+        self.assertGreater(counts["p50Milliseconds"], 0)
+
+
+class Refusals(ToolTest):
+    def test_connection_refused(self):
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            port = unused.getsockname()[1]
+        for command in (["topology"], ["send", "a", "x"], ["receive", "a"], ["request", "a", "x"]):
+            with self.subTest(command):
+                done = self.run_tool(*command, node="127.0.0.1:%d" % port, expect=3)
+                self.assertIn("connection refused", done.stderr)
+
+    def test_a_peer_that_says_nothing(self):
+        with socket.create_server(("127.0.0.1", 0)) as mute:
+            url = "amqp://127.0.0.1:%d" % mute.getsockname()[1]
+            for command in (["stats"], ["send", "a", "x"]):
+                with self.subTest(command):
+                    done = self.run_tool(*command, "--timeout", "0.3", node=url, expect=3)
+                    self.assertIn("AMQP 1.0 peer", done.stderr)
+
+    def test_wrong_usage(self):
+        self.run_tool("topology", "--nonsense", expect=2)
+        self.run_tool("send", expect=2)
+        self.run_tool("topology", node="http://x", expect=2)
+        self.run_tool("send", "accept", "x", "-p", "no-equals-sign", expect=2)
+
+    def test_help_of_every_command(self):
+        for command in ("topology", "addresses", "connections", "links", "stats", "query", "read",
+                        "create", "update", "delete", "types", "schema", "log", "send", "receive",
+                        "request"):
+            with self.subTest(command):
+                self.assertIn("--node", self.run_tool(command, "--help").stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,36 @@
+#include "mgmt/cli/table.h"
+
+#include <gtest/gtest.h>
+
+namespace amqmesh::cli {
+namespace {
+
+Table sample() {
+    Table table({{"NAME"}, {"COUNT", Align::kRight}, {"WHERE"}});
+    table.add({"a", "5", "here"});
+    table.add({"größer", "1000000", ""});
+    return table;
+}
+
+TEST(Table, AlignsByCharactersNotBytes) {
+    EXPECT_EQ(sample().text(0),
+              "NAME      COUNT  WHERE\n"
+              "a             5  here\n"
+              "größer  1000000\n");
+}
+
+TEST(Table, SqueezesTheWidestColumnFirst) {
+    Table table({{"X"}, {"LONG"}});
+    table.add({"1", "abcdefghijklmnop"});
+    EXPECT_EQ(table.text(12), "X  LONG\n1  abcdefgh…\n");
+    EXPECT_EQ(table.text(2), "X  LONG\n1  abcde…\n");  // never below a readable rest
+}
+
+TEST(Table, CsvQuotes) {
+    Table table({{"A"}, {"B"}});
+    table.add({"x,y", "say \"so\"\n"});
+    EXPECT_EQ(table.csv(), "A,B\r\n\"x,y\",\"say \"\"so\"\"\n\"\r\n");
+}
+
+}  // namespace
+}  // namespace amqmesh::cli
