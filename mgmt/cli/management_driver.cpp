@@ -23,6 +23,7 @@ namespace amqmesh::cli {
 
 namespace {
 
+constexpr std::chrono::seconds kCloseLimit(1);
 constexpr int kReplyCredit = 16;  // one request at a time; the rest is slack for late answers
 
 proton::scalar to_scalar(const Json& json) {
@@ -55,17 +56,16 @@ ManagementDriver::ManagementDriver(const NodeOptions& node) : node_(node), conta
 
 ManagementDriver::~ManagementDriver() {
     {
-        const std::lock_guard lock(mutex_);
-        if (!opened_ || failure_) {
-            container_.stop();
-        } else {
+        std::unique_lock lock(mutex_);
+        if (opened_ && !failure_) {
             connection_.work_queue().add([this] {
                 closing_ = true;
                 connection_.close();
-                container_.schedule(proton::duration::SECOND, [this] { container_.stop(); });
             });
+            changed_.wait_for(lock, kCloseLimit, [this] { return closed_ || failure_; });
         }
     }
+    container_.stop();
     thread_.join();
 }
 
@@ -220,7 +220,11 @@ void ManagementDriver::on_connection_error(proton::connection& connection) {
 void ManagementDriver::on_connection_close(proton::connection&) {
     if (!closing_) {
         fail(Exit::kCannotConnect, fmt::format("{} closed the connection", node_.shown()));
+        return;
     }
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    changed_.notify_all();
 }
 
 void ManagementDriver::on_sender_error(proton::sender& sender) {

@@ -69,6 +69,7 @@ class ManagementDriver : private proton::messaging_handler {
     // Under mutex_.
     bool opened_ = false;  // the peer's open arrived: failures are no longer of connecting
     bool ready_ = false;
+    bool closed_ = false;  // our close was answered
     std::uint64_t request_id_ = 0;
     std::string request_to_;
     std::optional<Reply> reply_;

@@ -243,7 +243,9 @@ void TrafficRun::on_receiver_close(proton::receiver&) {
 }
 
 void TrafficRun::on_connection_close(proton::connection&) {
-    if (!finishing_) {
+    if (finishing_) {
+        stop();
+    } else {
         fail(Exit::kFailed, fmt::format("{} closed the connection", options_.node.shown()));
     }
 }

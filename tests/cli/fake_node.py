@@ -114,6 +114,7 @@ class FakeNode(MessagingHandler):
         self.port = None
         self.received = []
         self._ready = threading.Event()
+        self._container = None
         self._events = EventInjector()
         self._replies = {}  # dynamic address -> our sender to it
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -133,12 +134,12 @@ class FakeNode(MessagingHandler):
         return "amqp://127.0.0.1:%d" % self.port
 
     def _run(self):
-        container = Container(self)
-        container.selectable(self._events)
-        container.run()
+        self._container = Container(self)
+        self._container.selectable(self._events)
+        self._container.run()
 
     def on_end(self, event):
-        event.container.stop()
+        self._container.stop()
 
     def on_start(self, event):
         acceptor = event.container.listen("127.0.0.1:0")

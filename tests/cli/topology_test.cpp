@@ -38,7 +38,9 @@ TEST(Topology, TakesCostsFromALinkStateThatHasThem) {
     Rows nodes = ring();
     nodes.columns.emplace_back("linkCosts");
     for (auto& row : nodes.rows) {
-        row.push_back(row[0] == "C" ? Json{{"B", 5}, {"D", 9}} : Json{{"C", 7}});
+        row.push_back(row[0] == "C"   ? Json{{"B", 5}, {"D", 9}}
+                      : row[0] == "B" ? Json{{"C", 7}}
+                                      : Json());
     }
     const Topology mesh = build_topology(router("A"), nodes);
     const TopologyLink& b_c = mesh.links[2];
