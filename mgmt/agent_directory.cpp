@@ -111,11 +111,16 @@ bool fits(const Row& row, const Wanted& wanted) {
 }
 
 void Directory::rows(const EntityType& type, RowsDone done) {
-    if (type.support != Support::kSupported || type.base == Base::kManagement) {
+    // The node may count for the policy entity although there is no policy.
+    const bool asked = type.support == Support::kSupported || type.name == "policy";
+    if (!asked || type.base == Base::kManagement) {
         done(own_rows(type));
         return;
     }
-    source_.query(type, [done = std::move(done)](std::vector<Row>&& rows) {
+    source_.query(type, [&type, done = std::move(done)](std::vector<Row>&& rows) {
+        if (rows.empty()) {
+            rows = own_rows(type);
+        }
         complete(rows);
         done(std::move(rows));
     });

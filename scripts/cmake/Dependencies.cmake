@@ -32,6 +32,12 @@ add_library(proton_cpp INTERFACE)        # the command-line tool and client test
 add_library(proton::cpp ALIAS proton_cpp)
 target_link_libraries(proton_cpp INTERFACE "${PROTON_CPP_LIBRARY}" proton::proactor)
 
+# Only the text format is used; the package's own configuration would also ask for its web server.
+find_library(PROMETHEUS_CORE_LIBRARY prometheus-cpp-core REQUIRED)
+add_library(prometheus_core INTERFACE)
+add_library(prometheus::core ALIAS prometheus_core)
+target_link_libraries(prometheus_core INTERFACE "${PROMETHEUS_CORE_LIBRARY}")
+
 # Asio without its deprecated parts and without Boost.System's inline library.
 add_library(asio INTERFACE)
 add_library(amqmesh::asio ALIAS asio)

@@ -69,7 +69,7 @@ struct Encoded {
 };
 
 TEST(AmqpValue, ReadsEveryPrimitiveType) {
-    using namespace std::string_literals;
+    using std::string_literals::operator""s;
     const std::vector<Encoded> samples = {
         {"\x40"s, {}},
         {"\x56\x01"s, true},
@@ -109,7 +109,7 @@ TEST(AmqpValue, ReadsEveryPrimitiveType) {
 }
 
 TEST(AmqpValue, RefusesWhatIsMalformed) {
-    using namespace std::string_literals;
+    using std::string_literals::operator""s;
     const std::vector<std::string> samples = {
         ""s,
         "\x00\x53\x70\x45"s,              // described
