@@ -19,14 +19,21 @@ bool valid_order_key(std::uint64_t incarnation, std::uint64_t seq) {
     return incarnation > 0 && incarnation <= kIncarnationMax && seq > 0 && seq <= kSequenceMax;
 }
 
+// Names end up in logs and answers: no control characters.
+bool valid_text(const std::string& text) {
+    return std::none_of(text.begin(), text.end(), [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    });
+}
+
 bool parse(google::protobuf::MessageLite& message, std::string_view bytes) {
     return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
 }
 
 Fault from_wire(const wire::Hello& in, const Limits& limits, Hello& out) {
-    if (in.name().empty() || in.rid() == 0 || in.life() == 0 || in.cost() == 0 ||
-        in.cost() > kCostMax || !wire::AdjState_IsValid(in.state()) || in.heartbeat_ms() == 0 ||
-        in.heartbeat_ms() > kHeartbeatMaxMs || in.detect_mult() == 0 ||
+    if (in.name().empty() || !valid_text(in.name()) || in.rid() == 0 || in.life() == 0 ||
+        in.cost() == 0 || in.cost() > kCostMax || !wire::AdjState_IsValid(in.state()) ||
+        in.heartbeat_ms() == 0 || in.heartbeat_ms() > kHeartbeatMaxMs || in.detect_mult() == 0 ||
         in.detect_mult() > kDetectMultMax || in.min_version() > in.max_version()) {
         return Fault::kMalformed;
     }
@@ -179,7 +186,7 @@ Fault decode(std::string_view bytes, const Limits& limits, Message& out) {
 
 Fault decode_lsp(std::string_view body, const Limits& limits, Lsp& out) {
     wire::Lsp in;
-    if (!parse(in, body) || in.rid() == 0 || in.name().empty() ||
+    if (!parse(in, body) || in.rid() == 0 || in.name().empty() || !valid_text(in.name()) ||
         !valid_order_key(in.incarnation(), in.seq())) {
         return Fault::kMalformed;
     }

@@ -224,12 +224,12 @@ void Node::Impl::flush_own_addresses() {
     owe_addresses(self_);
 }
 
-void Node::Impl::reissue_own_addresses() {
-    if (lsdb_.at(self_).addresses.seq() == 0) {
+void Node::Impl::reissue_own_addresses(std::uint64_t beyond) {
+    if (lsdb_.at(self_).addresses.seq() == 0 && beyond == 0) {
         return;
     }
     lsdb_.detach_addresses(self_);
-    lsdb_.at(self_).addresses.reissue();
+    lsdb_.at(self_).addresses.reissue(beyond);
     lsdb_.attach_addresses(self_);
     owe_addresses(self_);
 }

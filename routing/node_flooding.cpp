@@ -130,18 +130,16 @@ void Node::Impl::on_own_lsp(Adjacency& adjacency, const Lsp& lsp, std::uint64_t 
     if (lsp.life != life_) {
         on_fight(lsp);
     }
-    if (order < 0) {
-        const bool far = lsp.seq >= kSequenceMax;
-        const auto beyond = lsp.incarnation > incarnation_ || far
-                                ? std::pair(lsp.incarnation + 1, std::uint64_t{0})
-                                : std::pair(incarnation_, lsp.seq);
-        const bool new_life = beyond.first != incarnation_;
-        std::tie(incarnation_, sequence_) = std::max(beyond, std::pair(incarnation_, sequence_));
+    // A whole new incarnation, not just a higher number: address tables are kept per incarnation,
+    // and that other life may have announced some under this one.
+    if (order < 0 || (lsp.life != life_ && lsp.incarnation == incarnation_)) {
+        if (lsp.incarnation >= incarnation_) {
+            incarnation_ = lsp.incarnation + 1;
+            sequence_ = 0;
+        }
         origination_due_ = std::max(now_, next_adoption_);
         next_adoption_ = *origination_due_ + kAdoptionInterval;
-        if (new_life) {
-            note(NoteLevel::kInfo, "OWN_LSP_ECHO", "own link state of an earlier life: renewed");
-        }
+        note(NoteLevel::kInfo, "OWN_LSP_ECHO", "own link state of another life: renewed");
         return;
     }
     if (!adjacency.queue.knows_lsp(self_, lsdb_.at(self_).stamp)) {
@@ -269,7 +267,7 @@ void Node::Impl::originate() {
         for (auto& [link, adjacency] : adjacencies_) {
             adjacency.queue.forget_addresses(self_);
         }
-        reissue_own_addresses();
+        reissue_own_addresses(0);
     }
     owe_lsp(self_, stored.graph.bad());
     on_graph_change(stored.graph);

@@ -119,7 +119,8 @@ struct Node::Impl {
     void announce_weights(Slot slot);
     void emit_diffs(Slot slot, std::vector<AddressDiff>& diffs);
     void flush_own_addresses();
-    void reissue_own_addresses();
+    /// Makes everyone fetch our table anew, under a number above `beyond`.
+    void reissue_own_addresses(std::uint64_t beyond);
 
     Config config_;
     RouterId rid_ = 0;

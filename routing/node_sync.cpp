@@ -137,10 +137,14 @@ void Node::Impl::compare_addresses(Adjacency& adjacency,
     if (repair && differ) {
         ++counters_.antientropy_repairs;
     }
+    if (theirs.rid == rid_ && differ && theirs.addr_seq >= ours.seq()) {
+        reissue_own_addresses(theirs.addr_seq);  // whatever that is, ours is right
+        return;
+    }
     if (theirs.addr_seq > ours.seq()) {
         if (repair) {
             request_origin(adjacency, theirs.rid, false);
-        } else if (theirs.rid != rid_) {
+        } else {
             Awaited& awaited = adjacency.awaited[theirs.rid];
             awaited.version = theirs;
             awaited.addresses = true;
@@ -148,10 +152,8 @@ void Node::Impl::compare_addresses(Adjacency& adjacency,
         return;
     }
     if (theirs.addr_seq == ours.seq() && differ) {
-        // Same number, other content: the origin is right; between others the higher digest wins.
-        if (theirs.rid == rid_) {
-            reissue_own_addresses();
-        } else if (ours.content() < theirs.addr_digest) {
+        // Same number, other content: until the origin speaks, the higher digest wins.
+        if (ours.content() < theirs.addr_digest) {
             request_origin(adjacency, theirs.rid, true);
         }
         return;

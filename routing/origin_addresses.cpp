@@ -278,8 +278,8 @@ std::vector<BucketDigest> OriginAddresses::bucket_digests() const {
     return digests;
 }
 
-void OriginAddresses::reissue() {
-    ++seq_;
+void OriginAddresses::reissue(std::uint64_t beyond) {
+    seq_ = std::max(seq_, beyond) + 1;
     log_.clear();
     log_bytes_ = 0;
 }

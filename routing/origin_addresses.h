@@ -71,8 +71,8 @@ class OriginAddresses {
 
     [[nodiscard]] std::vector<BucketDigest> bucket_digests() const;
 
-    /// Own table only: makes everyone fetch it anew under the next number.
-    void reissue();
+    /// Own table only: makes everyone fetch it anew, under a number above its own and `beyond`.
+    void reissue(std::uint64_t beyond);
 
     /// Share of this origin in the database's address digest; 0 while empty and unnumbered.
     [[nodiscard]] std::uint64_t digest(RouterId rid, std::uint64_t incarnation) const;

@@ -47,12 +47,7 @@ std::vector<std::uint64_t> bellman_ford(const World& world, std::size_t from) {
 
 class Comparison {
   public:
-    explicit Comparison(const World& world) : world_(world) {
-        for (std::size_t i = 0; i < world.routers().size(); ++i) {
-            distance_.push_back(alive(world.routers()[i]) ? bellman_ford(world, i)
-                                                          : std::vector<std::uint64_t>());
-        }
-    }
+    explicit Comparison(const World& world) : world_(world), distance_(world.routers().size()) {}
 
     std::string run() {
         const std::vector<std::size_t> component = components(world_);
@@ -77,9 +72,14 @@ class Comparison {
     }
 
   private:
-    [[nodiscard]] RouterId id(std::size_t router) const {
-        return routing::router_id(world_.routers()[router].name);
+    const std::vector<std::uint64_t>& distance(std::size_t from) {
+        if (distance_[from].empty()) {
+            distance_[from] = bellman_ford(world_, from);
+        }
+        return distance_[from];
     }
+
+    [[nodiscard]] RouterId id(std::size_t router) const { return world_.routers()[router].id; }
 
     std::ostream& at(std::size_t router) {
         return text_ << "t=" << world_.now() << "us " << world_.routers()[router].name << ": ";
@@ -89,7 +89,7 @@ class Comparison {
         const Router& router = world_.routers()[i];
         const auto route = router.mirror.routes.find(id(k));
         const bool has = route != router.mirror.routes.end();
-        const bool should = alive(world_.routers()[k]) && distance_[i][k] < kFar;
+        const bool should = alive(world_.routers()[k]) && distance(i)[k] < kFar;
         const std::string& to = world_.routers()[k].name;
         if (has != should) {
             at(i) << (has ? "has a route to unreachable " : "has no route to ") << to;
@@ -98,9 +98,9 @@ class Comparison {
         if (!has) {
             return;
         }
-        if (route->second.first != distance_[i][k]) {
+        if (route->second.first != distance(i)[k]) {
             at(i) << "route to " << to << " costs " << route->second.first << ", should "
-                  << distance_[i][k];
+                  << distance(i)[k];
             return;
         }
         for (const AdjacencyId hop : route->second.second) {
@@ -113,7 +113,7 @@ class Comparison {
             const std::size_t next = wire.end[1 - cable->second.second];
             const std::uint64_t cost = std::max(wire.cost[0], wire.cost[1]);
             // The rest of the way, as seen by a neighbour that is crossed or is the target.
-            if (!usable(world_, wire) || cost + distance_[next][k] != distance_[i][k]) {
+            if (!usable(world_, wire) || cost + distance(next)[k] != distance(i)[k]) {
                 at(i) << "route to " << to << " takes a detour by " << world_.routers()[next].name;
                 return;
             }
@@ -187,6 +187,10 @@ std::vector<std::size_t> components(const World& world) {
 }
 
 bool connected(const World& world) {
+    const auto& routers = world.routers();
+    if (std::any_of(routers.begin(), routers.end(), [](const Router& r) { return r.paused; })) {
+        return false;
+    }
     return std::all_of(world.cables().begin(), world.cables().end(), [&](const Cable& cable) {
         const bool possible = cable.up && alive(world.routers()[cable.end[0]]) &&
                               alive(world.routers()[cable.end[1]]);
@@ -211,8 +215,8 @@ std::string multicast_difference(const World& world) {
         while (!pending.empty()) {
             const Router& at = routers[pending.back()];
             pending.pop_back();
-            const routing::MulticastTree tree = routing::compute_multicast_tree(
-                *at.mirror.topology, routing::router_id(routers[origin].name));
+            const routing::MulticastTree tree =
+                routing::compute_multicast_tree(*at.mirror.topology, routers[origin].id);
             for (const AdjacencyId child : tree.children) {
                 const auto cable = at.cables.find(child);
                 if (cable == at.cables.end()) {

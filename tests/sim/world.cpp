@@ -34,6 +34,7 @@ World::World(const Graph& graph, const Options& options, std::uint64_t seed)
 
 std::size_t World::add_router(std::string name) {
     Router& router = routers_.emplace_back();
+    router.id = routing::router_id(name);
     router.name = std::move(name);
     router.clock_ms = 1'700'000'000'000 + random_.below(100'000);
     return routers_.size() - 1;
@@ -176,6 +177,9 @@ void World::deliver_now(Item& item, std::size_t index) {
 void World::link_up(const Item& item, std::size_t index) {
     Router& router = routers_[index];
     Cable& cable = cables_[item.target];
+    if (!cable.connected) {
+        return;
+    }
     const AdjacencyId link = ++router.last_link;
     cable.link[item.end] = link;
     router.cables[link] = {item.target, item.end};
@@ -409,11 +413,12 @@ void World::disconnect(std::size_t index, std::size_t closing_end, bool silent) 
         return;
     }
     routers_[cable.end[closing_end]].cables.erase(cable.link[closing_end]);
+    const std::size_t far = other(closing_end);
     if (silent) {
         cable.link[closing_end] = 0;
+        cable.connected = cable.link[far] != 0;
         return;
     }
-    const std::size_t far = other(closing_end);
     cable.connected = false;
     Pipe& pipe = cable.pipe[closing_end];
     pipe.cut_at = std::max(pipe.last_arrival, now_ + cable.delay);

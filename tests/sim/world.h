@@ -84,6 +84,7 @@ struct Item {
 
 struct Router {
     std::string name;
+    RouterId id = 0;
     std::unique_ptr<routing::Node> node;  ///< null while crashed
     std::uint64_t life = 0;      ///< counts starts; stale events of earlier ones are dropped
     std::uint64_t clock_ms = 0;  ///< wall clock at the next start
