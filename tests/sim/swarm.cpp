@@ -191,7 +191,7 @@ class Swarm {
                 change_address(router);
                 break;
             case Fault::kAddressStorm:
-                for (std::uint64_t i = random_.between(10, 2000); i > 0; --i) {
+                for (std::uint64_t i = random_.between(10, options_.storm_max); i > 0; --i) {
                     change_address(router);
                 }
                 break;
