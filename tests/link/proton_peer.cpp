@@ -45,6 +45,7 @@ void ProtonPeer::run() {
             std::vector<std::byte> bytes(static_cast<std::size_t>(pending));
             std::memcpy(bytes.data(), pn_transport_head(transport), bytes.size());
             pn_transport_pop(transport, bytes.size());
+            spoken.insert(spoken.end(), bytes.begin(), bytes.end());
             node_.feed(bytes);
             moved = true;
             pending = pn_transport_pending(transport);

@@ -49,8 +49,8 @@ class ProtonPeer {
     std::vector<std::uint64_t> remote_states;  ///< of our deliveries
     bool settle_own = true;
     unsigned aborted = 0;
-    /// Bytes the engine wrote, for those who look at frames.
-    std::vector<std::byte> wire;
+    /// Bytes the engine wrote, for those who look at frames, and those it was told.
+    std::vector<std::byte> wire, spoken;
 
   private:
     void handle(pn_event_t* event);
