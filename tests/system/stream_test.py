@@ -58,7 +58,8 @@ class Streams(MeshTest):
             correlation_id=ulong(2 ** 63), content_type=symbol("text/plain"), expiry_time=1, creation_time=2,
             group_id="g", group_sequence=3, durable=True, priority=9, delivery_count=2,
             instructions={symbol("x-opt-mine"): "i"}, annotations={symbol("x-opt-theirs"): [1, 2]},
-            properties={"a": 1, "b": float32(0.5), "c": byte(-1), "d": ubyte(200), "e": decimal128(b"0123456789abcdef")})
+            properties={"a": 1, "b": float32(0.5), "c": byte(-1), "d": ubyte(200),
+                        "e": decimal128(b"0123456789abcdef")})
         annotated.ttl = 0
         payloads = [annotated.encode(),
                     b"\x00\x53\x75\xa0\x00",                                     # empty data
