@@ -83,7 +83,7 @@ class BadInput(MeshTest):
 
     def test_a_frame_larger_than_we_allow(self):
         peer = self.peer().handshake()
-        peer.send(struct.pack(">IBBH", 1 << 24, 2, 0, 0), b"x" * 100000)
+        peer.send(struct.pack(">IBBH", 1 << 24, 2, 0, 0))
         self.assert_closed_with(peer, "amqp:connection:framing-error")
 
     def test_an_unknown_performative(self):
@@ -178,13 +178,14 @@ class BadInput(MeshTest):
         peer = self.peer().session()
         peer.send(attach_frame("r", 0, True, "stopped"), flow_frame(0, 100000, window=2000000000))
         peer.expect(ATTACH)
-        sender = self.neighbour.sender("stopped")
+        flooder = self.clients.connect(self.node)
+        sender = flooder.sender("stopped")
         self.clients.wait(lambda: sender.credit > 0, "credit")
         before = self.node.memory_kib()
         payload = "x" * 50000
 
         def push():
-            while sender.credit and self.neighbour.default_session().outgoing_bytes < 1 << 20:
+            while sender.credit and flooder.default_session().outgoing_bytes < 1 << 20:
                 sender.send(payload, settled=True)
             return sender.number > 4000
         with self.assertRaises(AssertionError):

@@ -258,6 +258,8 @@ class Clients(Handler):
         self.container = Container(self)
         self.container.timeout = 0.02
         self.container.start()
+        # A reactor without anything to wait for ends for good, also between two connections.
+        self.keeps_running = self.container.schedule(1e6, self)
         self.number = 0
         self.connections = []
 
@@ -301,6 +303,7 @@ class Clients(Handler):
         end = time.monotonic() + 5
         while any(not c.closed for c in open_ones) and time.monotonic() < end:
             self.container.process()
+        self.keeps_running.cancel()
         self.container.stop()
 
     # Events of Proton's.

@@ -47,9 +47,9 @@ class Lifecycle(MeshTest):
         self.assertIn("/nonexistent/node.yaml", result.stderr)
 
     def test_mistakes_are_named_with_file_line_and_key(self):
-        self.assert_refused("router:\n  id: A\n  mood: interior\n", "FILE:3", "mood", "mode")
+        self.assert_refused("router:\n  id: A\n  modes: interior\n", "FILE:3", "modes", "mode")
         self.assert_refused("router:\n  id: A\n  mode: central\n", "FILE:3", "mode", "interior")
-        self.assert_refused("router:\n  id: A\nlistener:\n  - port: many\n", "FILE:4", "port")
+        self.assert_refused("router:\n  id: A\nlistener:\n  - maxFrameSize: many\n", "FILE:4", "maxFrameSize")
         self.assert_refused("router:\n  id: A\nlistner:\n  - port: 0\n", "FILE:3", "listner", "listener")
         self.assert_refused("router:\n  id: A\n bad: [\n", "FILE:")
 
