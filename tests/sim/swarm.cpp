@@ -285,9 +285,9 @@ class Swarm {
         }
         result_.failure = multicast_difference(world_);
         // A damped parallel link may still come in; then nothing may happen any more.
-        world_.run_for(held_for(world_.now()) + 2 * kSecond);
+        world_.run_for(held_for(world_.now()) + kSecond);
         const std::uint64_t before = originations();
-        world_.run_for(5 * kSecond);
+        world_.run_for(4 * kSecond);
         if (result_.failure.empty()) {
             result_.failure = difference(world_);
         }

@@ -198,8 +198,8 @@ class World {
     /// Codes of all notes seen, for tests that a thing was reported.
     [[nodiscard]] const std::map<std::string, std::uint64_t>& notes() const { return notes_; }
 
-    /// Asserts every node's invariants after each event, instead of each 64th.
-    void check_always(bool on) { check_mask_ = on ? 0 : 63; }
+    /// Asserts every node's invariants after each event, instead of each 256th.
+    void check_always(bool on) { check_mask_ = on ? 0 : 255; }
 
   private:
     struct Later {
@@ -241,7 +241,7 @@ class World {
     Totals totals_;
     std::map<std::string, std::uint64_t> notes_;
     Time last_route_change_ = 0;
-    std::uint64_t check_mask_ = 63;
+    std::uint64_t check_mask_ = 255;
 };
 
 template <typename Done>

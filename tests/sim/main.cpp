@@ -1,0 +1,250 @@
+// amqmesh-sim: measures the routing core on a network, and lives random lives of it.
+#include "tests/sim/experiment.h"
+#include "tests/sim/histogram.h"
+#include "tests/sim/swarm.h"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <vector>
+
+namespace amqmesh::sim {
+namespace {
+
+struct Arguments {
+    std::string topology;
+    std::uint64_t seeds = 0;
+    std::uint64_t first_seed = 1;
+    std::uint64_t replay = 0;
+    std::size_t links = 100;
+    std::size_t routers_min = 4;
+    std::size_t routers_max = 24;
+    double fault_seconds = 8;
+    bool json = false;
+    bool quiet = false;
+    std::string svg;
+};
+
+double ms(Time time) {
+    return static_cast<double>(time) / 1000.0;
+}
+
+class Progress {
+  public:
+    explicit Progress(bool on) : on_(on && isatty(STDERR_FILENO) != 0) {}
+
+    void show(const std::string& what, double fraction) {
+        const int percent = static_cast<int>(fraction * 100);
+        if (on_ && percent != shown_) {
+            shown_ = percent;
+            std::fprintf(stderr, "\r%s: %3d %%", what.c_str(), percent);
+        }
+    }
+
+    void done() {
+        if (on_ && shown_ >= 0) {
+            std::fprintf(stderr, "\r%40s\r", "");
+        }
+        shown_ = -1;
+    }
+
+  private:
+    bool on_;
+    int shown_ = -1;
+};
+
+nlohmann::json spread(const std::vector<Time>& values) {
+    return {{"count", values.size()},
+            {"p50_ms", ms(percentile(values, 0.5))},
+            {"p90_ms", ms(percentile(values, 0.9))},
+            {"p99_ms", ms(percentile(values, 0.99))},
+            {"max_ms", ms(percentile(values, 1.0))}};
+}
+
+nlohmann::json as_json(const Measured& m) {
+    return {{"routers", m.routers},
+            {"links", m.links},
+            {"boot_ms", ms(m.boot)},
+            {"after_reset", spread(m.after_reset)},
+            {"worst_over_flood_delay_ms", ms(m.worst_over_flood)},
+            {"after_silence", spread(m.after_silence)},
+            {"idle_bytes_per_second_per_link_and_direction", m.idle_bytes_per_second},
+            {"transmissions_per_lsp", m.transmissions_per_lsp},
+            {"flood_once_bound", m.flood_once_bound},
+            {"spf_runs", m.spf_runs},
+            {"spf_avoided", m.spf_avoided},
+            {"wall_seconds_per_link_failure", m.wall_seconds_per_failure},
+            {"failure", m.failure}};
+}
+
+void print_spread(const char* name, const std::vector<Time>& values) {
+    std::printf("%-36s p50 %8.1f   p90 %8.1f   p99 %8.1f   max %8.1f ms   (%zu)\n",
+                name,
+                ms(percentile(values, 0.5)),
+                ms(percentile(values, 0.9)),
+                ms(percentile(values, 0.99)),
+                ms(percentile(values, 1.0)),
+                values.size());
+}
+
+void print(const Graph& graph, const Measured& m) {
+    std::printf("%s: %zu routers, %zu links\n", graph.name.c_str(), m.routers, m.links);
+    std::printf("%-36s %.1f ms\n", "start to all routes", ms(m.boot));
+    print_spread("link lost with reset, all routes right", m.after_reset);
+    std::printf("%-36s %.1f ms\n", "  beyond the flood's own delay", ms(m.worst_over_flood));
+    print_spread("link lost silently", m.after_silence);
+    std::printf("%-36s %.0f bytes/s per link and direction\n",
+                "idle control traffic",
+                m.idle_bytes_per_second);
+    std::printf("%-36s %.0f (flood-once bound %zu)\n",
+                "transmissions of one LSP",
+                m.transmissions_per_lsp,
+                m.flood_once_bound);
+    std::printf("%-36s %llu runs, %llu avoided\n",
+                "shortest paths",
+                static_cast<unsigned long long>(m.spf_runs),
+                static_cast<unsigned long long>(m.spf_avoided));
+    std::printf("%-36s %.3f s\n", "real time per link failure", m.wall_seconds_per_failure);
+    if (!m.failure.empty()) {
+        std::printf("FAILED: %s\n", m.failure.c_str());
+    }
+}
+
+int run_experiment(const Arguments& arguments, const Graph& graph) {
+    Progress progress(!arguments.quiet);
+    ExperimentOptions options = {.links_max = arguments.links, .seed = arguments.first_seed};
+    options.progress = [&](double fraction) { progress.show("failing links", fraction); };
+    const Measured measured = measure(graph, options);
+    progress.done();
+    if (arguments.json) {
+        nlohmann::json out = as_json(measured);
+        out["topology"] = graph.name;
+        std::cout << out.dump(2) << '\n';
+    } else {
+        print(graph, measured);
+    }
+    if (!arguments.svg.empty()) {
+        std::ofstream(arguments.svg)
+            << histogram_svg("Time to right routes everywhere, " + graph.name,
+                             {{"link lost with reset", measured.after_reset},
+                              {"link lost silently", measured.after_silence}});
+    }
+    return measured.failure.empty() ? 0 : 1;
+}
+
+int run_seeds(const Arguments& arguments, const Graph* graph) {
+    SwarmOptions options = {
+        .routers_min = arguments.routers_min,
+        .routers_max = std::max(arguments.routers_min, arguments.routers_max),
+        .faults_for = static_cast<Time>(arguments.fault_seconds * routing::kSecond),
+        .graph = graph,
+        .trace = arguments.replay != 0 && !arguments.quiet};
+    const std::uint64_t first = arguments.replay != 0 ? arguments.replay : arguments.first_seed;
+    const std::uint64_t count = arguments.replay != 0 ? 1 : arguments.seeds;
+    Progress progress(!arguments.quiet && arguments.replay == 0);
+    std::vector<Time> healed;
+    nlohmann::json failures = nlohmann::json::array();
+    SwarmResult sum;
+    for (std::uint64_t seed = first; seed < first + count; ++seed) {
+        const SwarmResult result = run_swarm(seed, options);
+        sum.events += result.events;
+        sum.faults += result.faults;
+        sum.spf_runs += result.spf_runs;
+        sum.spf_avoided += result.spf_avoided;
+        if (result.failure.empty()) {
+            healed.push_back(result.healed_in);
+        } else {
+            failures.push_back({{"seed", seed}, {"failure", result.failure}});
+            std::fprintf(stderr,
+                         "\nseed %llu FAILED: %s\n  replay: amqmesh-sim --seed %llu with the same "
+                         "topology and router counts\n",
+                         static_cast<unsigned long long>(seed),
+                         result.failure.c_str(),
+                         static_cast<unsigned long long>(seed));
+        }
+        progress.show("seeds", static_cast<double>(seed - first + 1) / static_cast<double>(count));
+    }
+    progress.done();
+    if (arguments.json) {
+        std::cout << nlohmann::json{{"seeds", count},
+                                    {"first_seed", first},
+                                    {"failures", failures},
+                                    {"events", sum.events},
+                                    {"faults", sum.faults},
+                                    {"spf_runs", sum.spf_runs},
+                                    {"spf_avoided", sum.spf_avoided},
+                                    {"healed", spread(healed)}}
+                         .dump(2)
+                  << '\n';
+    } else {
+        std::printf("%llu seeds, %llu faults, %llu events, %zu failures\n",
+                    static_cast<unsigned long long>(count),
+                    static_cast<unsigned long long>(sum.faults),
+                    static_cast<unsigned long long>(sum.events),
+                    failures.size());
+        print_spread("healing, back-off and damping included", healed);
+    }
+    if (!arguments.svg.empty()) {
+        std::ofstream(arguments.svg) << histogram_svg(
+            "From the end of the faults to the truth everywhere", {{"all seeds", healed}});
+    }
+    return failures.empty() ? 0 : 1;
+}
+
+int run(int argc, char** argv) {
+    Arguments arguments;
+    CLI::App app(
+        "Simulates Amqmesh's routing core: the same code as in the daemon, in simulated "
+        "time.\nWithout --seeds or --seed: boots the network, fails its links one by one "
+        "and reports.");
+    app.add_option("--topology",
+                   arguments.topology,
+                   "FILE.edges, ring:N, line:N, mesh:N, star:N, grid:RxC or geo:N");
+    app.add_option("--seeds", arguments.seeds, "live so many random lives, with faults");
+    app.add_option("--first-seed", arguments.first_seed, "number of the first seed");
+    app.add_option("--seed", arguments.replay, "replay one seed and say what happens");
+    app.add_option("--links", arguments.links, "fail at most so many links");
+    app.add_option("--routers-min", arguments.routers_min, "smallest random mesh")
+        ->check(CLI::Range(2, 1000));
+    app.add_option("--routers-max", arguments.routers_max, "biggest random mesh")
+        ->check(CLI::Range(2, 1000));
+    app.add_option("--fault-seconds", arguments.fault_seconds, "simulated time with faults")
+        ->check(CLI::Range(0.1, 3600.0));
+    app.add_flag("--json", arguments.json, "report as JSON");
+    app.add_flag("--quiet", arguments.quiet, "no progress, no trace");
+    app.add_option("--svg", arguments.svg, "write a histogram of the times to this file");
+    CLI11_PARSE(app, argc, argv);
+    const bool random = arguments.seeds > 0 || arguments.replay > 0;
+    if (arguments.topology.empty() && !random) {
+        arguments.topology = "ring:16";
+    }
+    Graph graph;
+    if (!arguments.topology.empty()) {
+        std::string error;
+        const auto parsed = parse_topology(arguments.topology, error);
+        if (!parsed || parsed->edges.empty()) {
+            std::fprintf(
+                stderr, "amqmesh-sim: %s\n", parsed ? "the topology has no links" : error.c_str());
+            return 2;
+        }
+        graph = *parsed;
+    }
+    if (random) {
+        return run_seeds(arguments, arguments.topology.empty() ? nullptr : &graph);
+    }
+    return run_experiment(arguments, graph);
+}
+
+}  // namespace
+}  // namespace amqmesh::sim
+
+int main(int argc, char** argv) {
+    return amqmesh::sim::run(argc, argv);
+}
