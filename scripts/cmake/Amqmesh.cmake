@@ -12,7 +12,8 @@ target_compile_options(amqmesh_flags INTERFACE
     $<$<BOOL:${AMQMESH_WERROR}>:-Werror>)
 # g++ 12 reports null dereferences inside inlined library code once sanitizers add their checks.
 if(AMQMESH_SANITIZE)
-    target_compile_options(amqmesh_flags INTERFACE -Wno-null-dereference -Wno-maybe-uninitialized)
+    target_compile_options(amqmesh_flags INTERFACE
+        -Wno-null-dereference $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 endif()
 # Release is hardened; every other build checks the standard library's preconditions too.
 target_compile_options(amqmesh_flags INTERFACE
