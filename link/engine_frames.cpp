@@ -315,9 +315,8 @@ void Engine::Impl::session_frame(std::uint16_t channel, Bytes frame, const Body&
         case Performative::kOpen:
         case Performative::kBegin:
         case Performative::kClose:
-            break;
+            return;  // amqp_frame() has dealt with them
     }
-    AMQMESH_DEBUG_ASSERT(!"handled before");
 }
 
 void Engine::Impl::input_closed(std::string_view why, Time at) {

@@ -104,7 +104,7 @@ PropertyValue to_value(pn_data_t* data) {
         case PN_TIMESTAMP:
             return std::int64_t{pn_data_get_timestamp(data)};
         case PN_FLOAT:
-            return double{pn_data_get_float(data)};
+            return static_cast<double>(pn_data_get_float(data));
         case PN_DOUBLE:
             return pn_data_get_double(data);
         case PN_STRING:
