@@ -1,0 +1,49 @@
+// What an HTTP listener shows: metrics, health and read-only JSON. Pure: no sockets here.
+#pragma once
+
+#include "mgmt/agent.h"
+#include "mgmt/metrics.h"
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace amqmesh::mgmt {
+
+struct HttpResponse {
+    int status = 200;
+    std::string content_type = "text/plain; charset=utf-8";
+    std::string body{};
+};
+
+using HttpDone = std::function<void(HttpResponse&&)>;
+
+/// Lives on one thread, the source's.
+///
+///   /metrics          Prometheus text
+///   /livez, /healthz  200 while the control thread answers
+///   /readyz           200 once the node serves, 503 and why before
+///   /api              the entity types
+///   /api/TYPE         all entities of a type: ?attributes=a,b ?offset=N ?count=N
+///   /api/schema       the schema
+class HttpSite {
+  public:
+    /// Empty text: ready. Otherwise what is missing.
+    using Readiness = std::function<std::string()>;
+
+    /// `source` is not owned and outlives the site.
+    HttpSite(Source& source, Readiness readiness, MetricsOptions metrics = {});
+
+    /// `target` as in the request line (RFC 9112, 3.2). `done` is called once, during the call or
+    /// later.
+    void get(std::string_view target, HttpDone done);
+
+  private:
+    void get_api(std::string_view path, std::string_view query, HttpDone done);
+
+    Source& source_;
+    Readiness readiness_;
+    MetricsOptions metrics_;
+};
+
+}  // namespace amqmesh::mgmt

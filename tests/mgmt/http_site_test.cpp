@@ -1,0 +1,97 @@
+#include "mgmt/http_site.h"
+
+#include "tests/mgmt/fake_source.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <string>
+
+namespace amqmesh::mgmt::test {
+namespace {
+
+using testing::HasSubstr;
+
+class HttpSiteTest : public testing::Test {
+  protected:
+    HttpSiteTest() {
+        for (const char* name : {"a", "b", "c"}) {
+            Row row{type_of("connector")};
+            row.set("name", name).set("port", "5672").set("saslPassword", "secret");
+            source.add(row);
+        }
+    }
+
+    HttpResponse get(std::string_view target) {
+        HttpResponse result{.status = 0};
+        site.get(target, [&](HttpResponse&& response) { result = std::move(response); });
+        source.run();
+        return result;
+    }
+
+    nlohmann::json json(std::string_view target) {
+        return nlohmann::json::parse(get(target).body, nullptr, false);
+    }
+
+    FakeSource source;
+    std::string missing;
+    HttpSite site{source, [this] { return missing; }};
+};
+
+TEST_F(HttpSiteTest, Health) {
+    EXPECT_EQ(get("/livez").status, 200);
+    EXPECT_EQ(get("/healthz").body, "ok\n");
+    EXPECT_EQ(get("/readyz").status, 200);
+    missing = "no neighbour is up";
+    EXPECT_EQ(get("/readyz").status, 503);
+    EXPECT_EQ(get("/readyz").body, "not ready: no neighbour is up\n");
+    EXPECT_EQ(get("/livez").status, 200) << "alive all the same";
+}
+
+TEST_F(HttpSiteTest, Metrics) {
+    const HttpResponse response = get("/metrics");
+    EXPECT_EQ(response.status, 200);
+    EXPECT_THAT(response.content_type, HasSubstr("version=0.0.4"));
+    EXPECT_THAT(response.body, HasSubstr("# TYPE amqmesh_addresses_without_series gauge"));
+}
+
+TEST_F(HttpSiteTest, EntitiesAsJson) {
+    const auto all = json("/api/connector");
+    EXPECT_EQ(all["total"], 3);
+    EXPECT_EQ(all["results"].size(), 3U);
+    EXPECT_EQ(all["results"][0]["type"], "org.apache.qpid.dispatch.connector");
+    EXPECT_THAT(get("/api/connector").body, testing::Not(HasSubstr("secret")));
+    const auto page = json("/api/connector?attributes=name,port&offset=1&count=1");
+    EXPECT_EQ(page["results"].dump(), R"([{"name":"b","port":"5672"}])");
+    EXPECT_EQ(page["total"], 3);
+    EXPECT_EQ(json("/api/connector?offset=9")["results"].size(), 0U);
+    EXPECT_EQ(json("/api/connector?attributes=saslPassword")["results"][0].dump(), "{}");
+}
+
+TEST_F(HttpSiteTest, TypesAndSchema) {
+    EXPECT_EQ(json("/api").size(), all_types().size());
+    EXPECT_EQ(json("/api/")[0]["type"], "router");
+    EXPECT_EQ(json("/api/schema")["prefix"], "org.apache.qpid.dispatch");
+}
+
+TEST_F(HttpSiteTest, RefusesNonsense) {
+    EXPECT_EQ(get("/").status, 404);
+    EXPECT_EQ(get("").status, 404);
+    EXPECT_EQ(get("/api/nothing").status, 404);
+    EXPECT_EQ(get("/apixyz").status, 404);
+    EXPECT_EQ(get("/api/connector?count=-1").status, 400);
+    EXPECT_EQ(get("/api/connector?count=").status, 400);
+    EXPECT_EQ(get("/api/connector?what=1").status, 400);
+    EXPECT_EQ(get("/api/connector?attributes=nothing").status, 400);
+    EXPECT_EQ(json("/api/nothing")["error"], "there is no such entity type; /api lists them");
+}
+
+TEST_F(HttpSiteTest, AnswersWhenTheNodeDoesLater) {
+    source.later = true;
+    EXPECT_EQ(get("/metrics").status, 200);
+    EXPECT_EQ(get("/api/connector").status, 200);
+}
+
+}  // namespace
+}  // namespace amqmesh::mgmt::test
