@@ -71,8 +71,13 @@ void AmqpSocket::on_readable() {
 // [data path 1] The kernel has bytes: they land in the engine's input space.
 void AmqpSocket::read_burst() {
     link::DataPlane& plane = host_.plane();
+    bool ended = false;
     for (int turn = 0; turn < kReadsPerTurn && !plane.input_ended(id_); ++turn) {
         const std::span<std::byte> space = plane.input_space(id_);
+        if (space.empty()) {
+            ended = true;  // the engine has failed the connection and is about to say so
+            break;
+        }
         const ssize_t count = ::recv(socket_.native_handle(), space.data(), space.size(), 0);
         const int error = count < 0 ? errno : 0;
         const routing::Time time = now();
@@ -95,7 +100,7 @@ void AmqpSocket::read_burst() {
             id_, count == 0 ? "connection closed" : std::generic_category().message(error), time);
         break;
     }
-    if (!peer_ended_ && plane.input_ended(id_)) {
+    if (!peer_ended_ && (ended || plane.input_ended(id_))) {
         // Nothing is read any more, but the peer's end has to be noticed: drop what comes.
         drop_input();
     }
