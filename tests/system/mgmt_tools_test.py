@@ -1,0 +1,219 @@
+#!/usr/bin/python3
+"""`$management` as the reference router's own tools use it: the same requests in the same order, the columns
+they cannot do without, their paging, and changes at run time."""
+
+import socket
+import unittest
+
+from clients import Clients
+from management import Management, ManagementError, wait_for_mesh
+from mesh import MeshTest
+
+PREFIX = "org.apache.qpid.dispatch."
+PAGE = 500
+
+# What each view reads. "all" asks without attribute names and then takes these from the reply.
+DELIVERIES = """presettledDeliveries droppedPresettledDeliveries acceptedDeliveries rejectedDeliveries
+    releasedDeliveries modifiedDeliveries deliveriesDelayed1Sec deliveriesDelayed10Sec deliveriesStuck
+    deliveriesRedirectedToFallback linksBlocked deliveriesIngress deliveriesEgress deliveriesTransit
+    deliveriesIngressRouteContainer deliveriesEgressRouteContainer"""
+VIEWS_OF_ALL = {
+    "router": "version mode id area linkRouteCount autoLinkCount linkCount nodeCount addrCount connectionCount "
+              "workerThreads uptimeSeconds memoryUsage " + DELIVERIES,
+    "connection": "identity host container protocol dir isEncrypted sslProto sslCipher isAuthenticated sasl user "
+                  "role tenant lastDlvSeconds uptimeSeconds",
+    "router.node": "id lastTopoChange nextHop routerLink protocolVersion cost linkState validOrigins",
+    "policy": "maxConnections enableVhostPolicy enableVhostNamePatterns policyDir defaultVhost "
+              "connectionsProcessed connectionsDenied connectionsCurrent linksDenied totalDenials",
+    "vhost": "hostname maxConnections maxConnectionsPerUser maxConnectionsPerHost allowUnknownUser groups",
+    "vhostStats": "hostname connectionsApproved connectionsDenied connectionsCurrent sessionDenied senderDenied "
+                  "receiverDenied perUserState",
+}
+VIEWS_BY_NAME = {
+    "router.link": "linkType linkDir connectionId identity peer owningAddr capacity undeliveredCount unsettledCount "
+                   "deliveryCount presettledCount droppedPresettledCount acceptedCount rejectedCount releasedCount "
+                   "modifiedCount deliveriesDelayed1Sec deliveriesDelayed10Sec deliveriesStuck creditAvailable "
+                   "zeroCreditSeconds adminStatus operStatus linkName priority settleRate",
+    "router.address": "distribution inProcess subscriberCount remoteCount containerCount deliveriesIngress "
+                      "deliveriesEgress deliveriesRedirectedToFallback deliveriesTransit deliveriesToContainer "
+                      "deliveriesFromContainer name priority",
+    "allocator": "identity typeSize transferBatchSize localFreeListMax totalAllocFromHeap heldByThreads "
+                 "batchesRebalancedToThreads batchesRebalancedToGlobal",
+    "router.config.autoLink": "address direction phase externalAddress linkRef operStatus lastError",
+    "router.config.linkRoute": "prefix direction distribution operStatus pattern addExternalPrefix "
+                               "delExternalPrefix",
+}
+
+
+class ToolsMeshTest(MeshTest):
+    @classmethod
+    def topology(cls, mesh):
+        nodes = mesh.line("AB")
+        clients = Clients()
+        wait_for_mesh(clients, nodes)
+        clients.close()
+
+    def setUp(self):
+        self.clients = Clients()
+        self.addCleanup(self.clients.close)
+        self.management = Management(self.clients.connect(self.shared.nodes["A"]))
+
+    def ask(self, operation, body=None, **properties):
+        return self.management.ask(operation, body, type="org.amqp.management", name="self", **properties)
+
+    def pages(self, entity_type, attributes, page=PAGE):
+        """Asks page after page until one is not full, as the tools do; one row each as a map."""
+        rows, offset = [], 0
+        while True:
+            body = self.ask("QUERY", {"attributeNames": attributes}, entityType=PREFIX + entity_type,
+                            offset=offset, count=page)
+            rows += [dict(zip(body["attributeNames"], row)) for row in body["results"]]
+            if len(body["results"]) < page:
+                return rows, body["attributeNames"]
+            offset += page
+            self.assertLess(offset, 100_000, "paging never ends")
+
+
+class ToolViews(ToolsMeshTest):
+    def test_views_have_their_columns(self):
+        self.ask("GET-MGMT-NODES")  # they begin with it, whatever they are asked for
+        for entity_type, columns in VIEWS_OF_ALL.items():
+            with self.subTest(entity_type):
+                _, names = self.pages(entity_type, [])
+                self.assertEqual(set(), set(columns.split()) - set(names))
+        for entity_type, columns in VIEWS_BY_NAME.items():
+            with self.subTest(entity_type):
+                rows, names = self.pages(entity_type, columns.split())
+                self.assertEqual(columns.split(), names)
+                self.assertEqual([], [row for row in rows if len(row) != len(names)])
+
+    def test_views_can_be_formatted(self):
+        """Numbers are numbers and texts are texts where the tools compute with them."""
+        router = self.pages("router", [])[0][0]
+        for column in DELIVERIES.split() + ["linkCount", "nodeCount", "addrCount", "uptimeSeconds", "memoryUsage"]:
+            self.assertIsInstance(router[column], int, column)
+        for link in self.pages("router.link", [])[0]:
+            self.assertIn(link["linkDir"], ("in", "out"))
+            self.assertIn(link["linkType"], ("endpoint", "router-control", "inter-router", "edge-downlink"))
+            for column in ("capacity", "undeliveredCount", "unsettledCount", "deliveryCount", "creditAvailable"):
+                self.assertIsInstance(link[column], int, column)
+            self.assertIsInstance(link["identity"], str)
+            self.assertIsInstance(link["connectionId"], str)
+        for address in self.pages("router.address", [])[0]:
+            self.assertIn(address["name"][0], "MLTRCDEFH")
+            self.assertIsInstance(address["subscriberCount"], int)
+        for node in self.pages("router.node", [])[0]:
+            self.assertIsInstance(node["linkState"], list)
+            self.assertIsInstance(node["cost"], (int, type(None)))
+        self.assertEqual(1, len(self.pages("policy", [])[0]))
+
+    def test_paging_ends_for_every_type(self):
+        for entity_type in list(VIEWS_OF_ALL) + list(VIEWS_BY_NAME) + ["listener", "connector", "log", "management"]:
+            with self.subTest(entity_type):
+                one_by_one, _ = self.pages(entity_type, ["identity"], page=1)
+                at_once, _ = self.pages(entity_type, ["identity"])
+                if entity_type != "router.link":  # their number changes while one asks
+                    self.assertEqual([row["identity"] for row in at_once], [row["identity"] for row in one_by_one])
+
+    def test_every_router_by_its_management_node(self):
+        nodes = self.ask("GET-MGMT-NODES")
+        self.assertEqual(["A", "B"], sorted(address.split("/")[3] for address in nodes))
+        for address in nodes:
+            self.assertTrue(address.startswith("amqp:/_topo/0/") and address.endswith("/$management"), address)
+            name = address.split("/")[3]
+            other = Management(self.clients.connect(self.shared.nodes["A"]), router=name)
+            self.assertEqual(name, other.query("router")[0]["id"])
+
+    def test_schema_in_both_forms_and_log(self):
+        schema = self.ask("GET-SCHEMA")
+        self.assertIn("vhostUserGroupSettings", schema["entityTypes"])
+        self.assertIn("linkCapacity", schema["entityTypes"]["listener"]["attributes"])
+        self.assertIn('"entityTypes"', self.ask("GET-JSON-SCHEMA"))
+        lines = self.ask("GET-LOG", limit=5)
+        self.assertTrue(0 < len(lines) <= 5)
+        for line in lines:
+            self.assertEqual(6, len(line))
+            self.assertIsInstance(line[2], str)
+
+
+class ToolChanges(ToolsMeshTest):
+    def create(self, entity_type, name, **attributes):
+        return self.management.ask("CREATE", attributes, expected=201, type=PREFIX + entity_type, name=name)
+
+    def delete(self, entity_type, name):
+        return self.management.ask("DELETE", {}, expected=204, type=PREFIX + entity_type, name=name)
+
+    def refused(self, status, operation, body=None, **properties):
+        with self.assertRaises(ManagementError) as caught:
+            self.management.ask(operation, body, **properties)
+        self.assertEqual(status, caught.exception.status)
+        return caught.exception.description
+
+    def test_a_listener_comes_and_goes(self):
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        made = self.create("listener", "extra", host="127.0.0.1", port=str(port), role="normal")
+        self.assertEqual(("extra", str(port), "normal"), (made["name"], made["port"], made["role"]))
+        self.assertEqual(PREFIX + "listener", made["type"])
+        client = self.clients.connect(port)
+        self.assertTrue(client.opened)
+        self.assertEqual(made["identity"], self.management.read("listener", name="extra")["identity"])
+        self.assertIn("already", self.refused(400, "CREATE", {"port": "0"}, type=PREFIX + "listener", name="extra"))
+        self.delete("listener", "extra")
+        with self.assertRaises(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        self.refused(404, "READ", type=PREFIX + "listener", name="extra")
+
+    def test_a_listener_that_cannot_bind_is_refused(self):
+        taken = str(self.shared.nodes["A"].port)
+        self.assertTrue(self.refused(400, "CREATE", {"host": "127.0.0.1", "port": taken}, type=PREFIX + "listener",
+                                     name="clash"))
+        self.assertNotIn("clash", [row["name"] for row in self.management.query("listener", "name")])
+
+    def test_a_connector_comes_and_goes(self):
+        self.create("connector", "uplink", host="127.0.0.1", port=str(self.shared.nodes["B"].port), role="normal")
+
+        def connected():
+            rows = self.management.query("connector", "name", "connectionStatus")
+            return {"name": "uplink", "connectionStatus": "SUCCESS"} in rows
+        self.wait_for(connected, "the connector to connect")
+        self.delete("connector", "uplink")
+        self.assertNotIn("uplink", [row["name"] for row in self.management.query("connector", "name")])
+
+    def test_an_address_comes_and_goes(self):
+        self.create("router.config.address", "pub", prefix="tools/pub", distribution="multicast")
+        clients = [self.clients.connect(self.shared.nodes["A"]) for _ in range(2)]
+        receivers = [client.receiver("tools/pub/1") for client in clients]
+        sender = clients[0].sender("tools/pub/1")
+        self.clients.wait(lambda: sender.credit > 0, "credit")
+        sender.send("x")
+        self.clients.wait(lambda: [receiver.count for receiver in receivers] == [1, 1], "a copy for each")
+        self.delete("router.config.address", "pub")
+        self.refused(404, "READ", type=PREFIX + "router.config.address", name="pub")
+
+    def test_the_log_level_changes(self):
+        logs = self.management.query("log", "name", "module", "enable")
+        before = next(row for row in logs if row["module"] == "DEFAULT")
+        changed = self.management.ask("UPDATE", {"enable": "debug+"}, type=PREFIX + "log", name=before["name"])
+        self.assertEqual("debug+", changed["enable"])
+        self.management.ask("UPDATE", {"enable": before["enable"]}, type=PREFIX + "log", name=before["name"])
+        self.refused(400, "UPDATE", {"enable": "loud"}, type=PREFIX + "log", name=before["name"])
+
+    def test_mistakes_are_explained(self):
+        self.assertIn("did you mean port", self.refused(400, "CREATE", {"prot": 1}, type=PREFIX + "listener",
+                                                        name="x"))
+        self.assertIn("use interior", self.refused(400, "CREATE", {"role": "edge"}, type=PREFIX + "listener",
+                                                   name="x").replace("inter-router", "interior"))
+        self.assertTrue(self.refused(501, "CREATE", {}, type=PREFIX + "sslProfile", name="x"))
+        self.assertTrue(self.refused(403, "UPDATE", {"host": "h"}, type=PREFIX + "connection",
+                                     identity=self.management.query("connection", "identity")[0]["identity"]))
+
+    def wait_for(self, condition, what):
+        for _ in range(2000):
+            if condition():
+                return
+        raise AssertionError(f"waited in vain for {what}")
+
+
+if __name__ == "__main__":
+    unittest.main()
