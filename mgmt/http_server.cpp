@@ -2,11 +2,13 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 
+#include <unistd.h>
+
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -19,19 +21,17 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using asio::ip::tcp;
 
-constexpr std::chrono::milliseconds kAcceptPause{100};  // after a failed accept (EMFILE)
-
-class Session;
+}  // namespace
 
 // What sessions share with their server, which may end before their last callback.
-struct Shared {
-    HttpSite* site = nullptr;  // nullptr: the server is gone
+struct HttpServer::Shared {
+    HttpHandler handler;  // empty: the server is gone
     HttpLimits limits;
     std::set<std::shared_ptr<Session>> sessions;
 };
 
 // One connection: reads a request, has it answered, writes, reads the next.
-class Session : public std::enable_shared_from_this<Session> {
+class HttpServer::Session : public std::enable_shared_from_this<Session> {
   public:
     Session(tcp::socket&& socket, std::shared_ptr<Shared> shared)
         : stream_(std::move(socket)),
@@ -61,7 +61,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   private:
     void on_request(beast::error_code error) {
-        if (shared_->site == nullptr || error == http::error::end_of_stream) {
+        if (!shared_->handler || error == http::error::end_of_stream) {
             close();
             return;
         }
@@ -81,11 +81,9 @@ class Session : public std::enable_shared_from_this<Session> {
             return;
         }
         const std::string target{request.target()};
-        shared_->site->get(
-            target,
-            [self = shared_from_this(), keep = request.keep_alive()](HttpResponse&& response) {
-                self->answer(std::move(response), keep);
-            });
+        shared_->handler(target,
+                         [self = shared_from_this(), keep = request.keep_alive()](
+                             HttpResponse&& response) { self->answer(std::move(response), keep); });
     }
 
     void answer(HttpResponse&& response, bool keep_alive) {
@@ -121,98 +119,42 @@ class Session : public std::enable_shared_from_this<Session> {
     bool head_ = false;
 };
 
-}  // namespace
-
-struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
-    explicit Impl(asio::io_context& the_io) : io(the_io), acceptor(the_io), pause(the_io) {}
-
-    void accept() {
-        acceptor.async_accept(
-            [self = shared_from_this()](beast::error_code error, tcp::socket socket) {
-                self->on_accepted(error, std::move(socket));
-            });
-    }
-
-    void on_accepted(beast::error_code error, tcp::socket&& socket) {
-        if (!acceptor.is_open()) {
-            return;
-        }
-        if (error) {
-            // Out of descriptors, most likely: trying on at once would only burn the processor.
-            pause.expires_after(kAcceptPause);
-            pause.async_wait([self = shared_from_this()](beast::error_code cancelled) {
-                if (!cancelled) {
-                    self->accept();
-                }
-            });
-            return;
-        }
-        if (shared->sessions.size() < shared->limits.connections) {
-            auto session = std::make_shared<Session>(std::move(socket), shared);
-            shared->sessions.insert(session);
-            session->read();
-        }
-        accept();
-    }
-
-    asio::io_context& io;
-    tcp::acceptor acceptor;
-    asio::steady_timer pause;
-    std::shared_ptr<Shared> shared = std::make_shared<Shared>();
-};
-
-HttpServer::HttpServer(asio::io_context& io, HttpSite& site, HttpLimits limits)
-    : impl_(std::make_shared<Impl>(io)) {
-    impl_->shared->site = &site;
-    impl_->shared->limits = limits;
+HttpServer::HttpServer(boost::asio::io_context& io, HttpHandler handler, HttpLimits limits)
+    : io_(io), shared_(std::make_shared<Shared>()) {
+    shared_->handler = std::move(handler);
+    shared_->limits = limits;
 }
 
 HttpServer::~HttpServer() {
-    beast::error_code ignored;  // nothing is left to be done about it
-    impl_->acceptor.close(ignored);
-    impl_->pause.cancel();
-    impl_->shared->site = nullptr;
-    const auto sessions = impl_->shared->sessions;
+    shared_->handler = nullptr;
+    close();
+}
+
+void HttpServer::adopt(int descriptor) {
+    tcp::socket socket{io_};
+    beast::error_code error;
+    socket.assign(tcp::v4(), descriptor, error);  // the family is of no consequence from here on
+    if (error) {
+        ::close(descriptor);
+        return;
+    }
+    if (shared_->sessions.size() >= shared_->limits.connections) {
+        return;  // closes it
+    }
+    auto session = std::make_shared<Session>(std::move(socket), shared_);
+    shared_->sessions.insert(session);
+    session->read();
+}
+
+void HttpServer::close() {
+    const auto sessions = shared_->sessions;
     for (const auto& session : sessions) {
         session->close();
     }
 }
 
-bool HttpServer::listen(const std::string& host, const std::string& port, std::string& why) {
-    beast::error_code error;
-    tcp::resolver resolver{impl_->io};
-    const auto found = resolver.resolve(host, port, tcp::resolver::passive, error);
-    if (!error && !found.empty()) {
-        const tcp::endpoint endpoint = found.begin()->endpoint();
-        impl_->acceptor.open(endpoint.protocol(), error);
-        if (!error) {
-            impl_->acceptor.set_option(tcp::acceptor::reuse_address{true}, error);
-        }
-        if (!error) {
-            impl_->acceptor.bind(endpoint, error);
-        }
-        if (!error) {
-            impl_->acceptor.listen(asio::socket_base::max_listen_connections, error);
-        }
-    }
-    if (error) {
-        beast::error_code ignored;  // the first error is the one to tell
-        impl_->acceptor.close(ignored);
-        why = error.message();
-        return false;
-    }
-    impl_->accept();
-    return true;
-}
-
-std::uint16_t HttpServer::port() const {
-    beast::error_code error;
-    const tcp::endpoint endpoint = impl_->acceptor.local_endpoint(error);
-    return error ? std::uint16_t{0} : endpoint.port();
-}
-
 std::size_t HttpServer::connections() const {
-    return impl_->shared->sessions.size();
+    return shared_->sessions.size();
 }
 
 }  // namespace amqmesh::mgmt

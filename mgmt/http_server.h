@@ -1,13 +1,13 @@
-// HTTP/1.1 for a site: GET and HEAD, bounded in every direction.
+// HTTP/1.1 on sockets that others accepted: GET and HEAD, bounded in every direction.
 #pragma once
 
 #include "mgmt/http_site.h"
 
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
+#include <functional>
 #include <memory>
-#include <string>
+#include <string_view>
 
 namespace boost::asio {
 class io_context;
@@ -21,26 +21,32 @@ struct HttpLimits {
     std::chrono::milliseconds request_timeout{10'000};  ///< for a whole request; idle time, too
 };
 
+/// What is asked (as in the request line, RFC 9112, 3.2) and how to answer it.
+using HttpHandler = std::function<void(std::string_view target, HttpDone done)>;
+
 /// Lives on the thread that runs `io`. Nothing a client does ends more than its own connection.
 class HttpServer {
   public:
-    /// Neither is owned; both outlive the server.
-    HttpServer(boost::asio::io_context& io, HttpSite& site, HttpLimits limits = {});
+    /// `io` is not owned and outlives the server. `handler` answers GET; it may do so later, even
+    /// after the server's end.
+    HttpServer(boost::asio::io_context& io, HttpHandler handler, HttpLimits limits = {});
     /// Closes everything.
     ~HttpServer();
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;
 
-    /// Binds and accepts from now on. `port` is a number or a service name; 0 takes a free one.
-    /// False and `why` when it cannot.
-    bool listen(const std::string& host, const std::string& port, std::string& why);
+    /// Takes an accepted TCP socket over. Closes it at once when there are too many.
+    void adopt(int descriptor);
+    /// Closes all connections.
+    void close();
 
-    [[nodiscard]] std::uint16_t port() const;
     [[nodiscard]] std::size_t connections() const;
 
   private:
-    struct Impl;
-    std::shared_ptr<Impl> impl_;
+    struct Shared;
+    class Session;
+    boost::asio::io_context& io_;
+    std::shared_ptr<Shared> shared_;
 };
 
 }  // namespace amqmesh::mgmt

@@ -175,6 +175,7 @@ class Checker {
             check_address();
         } else if (type_.name == "listener" || type_.name == "connector") {
             check_port();
+            check_http();
         } else if (type_.name == "router") {
             check_router_id();
         } else if (type_.name == "log") {
@@ -228,6 +229,13 @@ class Checker {
         }
         if (result_.row.text("host").empty()) {
             error(given_at("host"), "host is empty", "write 0.0.0.0 for all addresses");
+        }
+    }
+
+    void check_http() {
+        const bool http = type_.name == "listener" && result_.row.boolean("http");
+        if (http && result_.row.text("role") == "inter-router") {
+            error(given_at("role"), "role: an HTTP listener is not for routers", "use normal");
         }
     }
 

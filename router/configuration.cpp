@@ -279,6 +279,7 @@ ListenerConfig to_listener(const mgmt::Row& row) {
     read_endpoint(row, listener);
     listener.handshake_timeout_ms = seconds_as_ms(row, "initialHandshakeTimeoutSeconds");
     listener.authenticate_peer = row.boolean("authenticatePeer");
+    listener.http = row.boolean("http");
     return listener;
 }
 

@@ -36,7 +36,9 @@ struct EndpointConfig {
     bool authenticate_peer = false;
 };
 
-struct ListenerConfig : EndpointConfig {};
+struct ListenerConfig : EndpointConfig {
+    bool http = false;  ///< HTTP instead of AMQP
+};
 
 struct ConnectorConfig : EndpointConfig {};
 

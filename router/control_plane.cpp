@@ -44,6 +44,12 @@ ControlPlane::ControlPlane(const Options& options, ControlOutlet& outlet, Endpoi
                .snapshots = &snapshots_,
                .endpoints = &endpoints,
                .addresses_changed = [this] { apply_addresses(); },
+               .close_connection =
+                   [this](link::ConnectionId id) {
+                       outlet_.send(id.worker,
+                                    link::command::CloseConnection{
+                                        id, {"amqp:connection:forced", "closed by management"}});
+                   },
                .started = options.started,
                .wall_clock_ms = options.wall_clock_ms}),
       agent_(source_) {
@@ -158,6 +164,11 @@ struct ControlPlane::Visitor {
         }
     }
 };
+
+mgmt::Source& ControlPlane::management(routing::Time now) {
+    source_.set_now(now);
+    return source_;
+}
 
 void ControlPlane::on_report(routing::Time now, link::Report&& report) {
     source_.set_now(now);

@@ -46,6 +46,9 @@ class ControlPlane {
     /// Orderly end: goodbye to the mesh, then every connection is closed.
     void stop(routing::Time now);
 
+    /// The node's entities, for whoever else shows them; ages are counted up to `now`.
+    mgmt::Source& management(routing::Time now);
+
     /// Connections that were opened or are on their way there; reported by the workers.
     [[nodiscard]] std::size_t connections() const { return open_connections_; }
 

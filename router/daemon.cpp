@@ -1,5 +1,7 @@
 #include "router/daemon.h"
 
+#include "mgmt/http_server.h"
+#include "mgmt/http_site.h"
 #include "router/clock.h"
 #include "router/connector.h"
 #include "router/control_plane.h"
@@ -22,6 +24,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -178,12 +181,14 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin {
         auto listener =
             std::make_unique<Listener>(io, config, [this, owner](UniqueFd fd, std::string peer) {
                 const auto found = listeners.find(owner);
-                if (found != listeners.end()) {
-                    adopt(std::move(fd),
-                          found->second.listener->config(),
-                          owner,
-                          false,
-                          std::move(peer));
+                if (found == listeners.end()) {
+                    return;
+                }
+                const ListenerConfig& known = found->second.listener->config();
+                if (known.http) {
+                    http.adopt(fd.release());
+                } else {
+                    adopt(std::move(fd), known, owner, false, std::move(peer));
                 }
             });
         if (!listener->open(why)) {
@@ -293,6 +298,27 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin {
         return false;
     }
 
+    // -- HTTP -------------------------------------------------------------------------------------
+    void answer_http(std::string_view target, mgmt::HttpDone done) {
+        control.management(now());  // rows as of now
+        site.get(target, std::move(done));
+    }
+
+    /// What keeps the node from serving; empty when nothing does.
+    std::string what_is_missing() {
+        if (stopping) {
+            return "the router is being shut down";
+        }
+        const bool joins = std::any_of(
+            configuration.connectors.begin(), configuration.connectors.end(), [](const auto& one) {
+                return one.role == link::ConnectionRole::kInterRouter;
+            });
+        if (joins && control.management(now()).mesh_routers().size() < 2) {
+            return "no other router is reachable";
+        }
+        return {};
+    }
+
     // -- life -------------------------------------------------------------------------------------
     bool open(std::string& why) {
         for (std::size_t i = 0; i < configuration.listeners.size(); ++i) {
@@ -355,6 +381,7 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin {
         for (const auto& [owner, open] : connectors) {
             open.connector->stop();
         }
+        http.close();
         control.stop(now());
         stop_timer.expires_after(kStopLimit);
         stop_timer.async_wait([this](const auto& error) {
@@ -397,6 +424,10 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin {
     std::map<std::uint64_t, OpenListener> listeners;    // by owner number, in order of creation
     std::map<std::uint64_t, OpenConnector> connectors;  // the same numbers
     ControlPlane control;
+    mgmt::HttpSite site{control.management(now()), [this] { return what_is_missing(); }};
+    mgmt::HttpServer http{io, [this](std::string_view target, mgmt::HttpDone done) {
+                              answer_http(target, std::move(done));
+                          }};
     std::optional<routing::Time> armed;
     std::uint64_t last_owner = 0;
     std::uint64_t last_number = 0;

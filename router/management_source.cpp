@@ -104,6 +104,10 @@ void ManagementSource::update(const mgmt::EntityType& type,
         done(update_log(current, changes));
         return;
     }
+    if (type.name == "connection") {
+        update_connection(std::move(current), changes, std::move(done));
+        return;
+    }
     done(failed(mgmt::Code::kNotImplemented, std::string{type.name} + " cannot be changed"));
 }
 
@@ -157,6 +161,38 @@ mgmt::Result ManagementSource::remove_address(const mgmt::Row& row) {
         }
     }
     return failed(mgmt::Code::kNotFound, "it is gone already");
+}
+
+// Only adminStatus can be changed, and only "deleted" changes anything.
+void ManagementSource::update_connection(mgmt::Row current,
+                                         const mgmt::Row& changes,
+                                         mgmt::ResultDone done) {
+    if (changes.text("adminStatus") != "deleted") {
+        done({mgmt::Code::kOk, "", std::move(current)});
+        return;
+    }
+    if (current.text("role") == link::to_string(link::ConnectionRole::kInterRouter)) {
+        done(failed(mgmt::Code::kForbidden,
+                    "it belongs to the mesh: delete its connector or listener instead"));
+        return;
+    }
+    // Rows do not tell which worker has the connection.
+    parts_.snapshots->take(
+        {.connections = true},
+        [this, row = std::move(current), done = std::move(done)](
+            const Snapshots::Parts& parts) mutable {
+            for (const auto& part : parts) {
+                for (const link::ConnectionRow& connection : part->connections) {
+                    if (std::to_string(connection.number) == row.text("identity")) {
+                        parts_.close_connection(connection.id);
+                        row.set("adminStatus", "deleted").set("operStatus", "closing");
+                        done({mgmt::Code::kOk, "", std::move(row)});
+                        return;
+                    }
+                }
+            }
+            done(failed(mgmt::Code::kNotFound, "it is gone already"));
+        });
 }
 
 mgmt::Result ManagementSource::update_log(const mgmt::Row& current, const mgmt::Row& changes) {

@@ -42,6 +42,7 @@ class ManagementSource : public mgmt::Source {
         Snapshots* snapshots = nullptr;
         EndpointAdmin* endpoints = nullptr;
         std::function<void()> addresses_changed;
+        std::function<void(link::ConnectionId)> close_connection;
         routing::Time started = 0;
         std::uint64_t wall_clock_ms = 0;  ///< at `started`
     };
@@ -64,6 +65,7 @@ class ManagementSource : public mgmt::Source {
   private:
     mgmt::Result create_address(mgmt::Row&& row);
     mgmt::Result remove_address(const mgmt::Row& row);
+    void update_connection(mgmt::Row current, const mgmt::Row& changes, mgmt::ResultDone done);
     mgmt::Result update_log(const mgmt::Row& current, const mgmt::Row& changes);
 
     Parts parts_;

@@ -191,6 +191,19 @@ class ToolChanges(ToolsMeshTest):
         self.delete("router.config.address", "pub")
         self.refused(404, "READ", type=PREFIX + "router.config.address", name="pub")
 
+    def test_a_connection_is_closed(self):
+        client = self.clients.connect(self.shared.nodes["A"])
+        container = client.connection.container
+        row = next(row for row in self.management.query("connection", "identity", "container")
+                   if row["container"] == container)
+        changed = self.management.ask("UPDATE", {"adminStatus": "deleted"}, type=PREFIX + "connection",
+                                      identity=row["identity"])
+        self.assertEqual("deleted", changed["adminStatus"])
+        self.clients.wait(lambda: client.closed, "the connection to close")
+        mesh = next(row["identity"] for row in self.management.query("connection", "identity", "role")
+                    if row["role"] == "inter-router")
+        self.refused(403, "UPDATE", {"adminStatus": "deleted"}, type=PREFIX + "connection", identity=mesh)
+
     def test_the_log_level_changes(self):
         logs = self.management.query("log", "name", "module", "enable")
         before = next(row for row in logs if row["module"] == "DEFAULT")

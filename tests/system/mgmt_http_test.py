@@ -1,0 +1,122 @@
+#!/usr/bin/python3
+"""An HTTP listener: health, metrics that a real Prometheus parser accepts, entities as JSON."""
+
+import json
+import socket
+import unittest
+import urllib.error
+import urllib.request
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from clients import Clients
+from management import wait_for_mesh
+from mesh import DEADLINE_S, MeshTest, poll_until
+
+HTTP = {"name": "http", "host": "127.0.0.1", "port": 0, "http": True}
+
+
+def with_http(node):
+    """The node's own listeners and one for HTTP."""
+    sections = node.config()["listener"] + [HTTP]
+    node.sections = {"listener": sections}
+    node.ports["http"] = 0
+    return node
+
+
+class HttpListener(MeshTest):
+    @classmethod
+    def topology(cls, mesh):
+        a = mesh.add("A")
+        b = mesh.add("B", [a])
+        b.stop()
+        with_http(b).start()
+        clients = Clients()
+        wait_for_mesh(clients, [a, b])
+        clients.close()
+
+    def setUp(self):
+        self.node = self.shared.nodes["B"]
+        self.clients = Clients()
+        self.addCleanup(self.clients.close)
+
+    def get(self, path):
+        """Status, content type and text."""
+        url = f"http://127.0.0.1:{self.node.ports['http']}{path}"
+        try:
+            with urllib.request.urlopen(url, timeout=DEADLINE_S) as response:
+                return response.status, response.headers["Content-Type"], response.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers["Content-Type"], error.read().decode()
+
+    def metrics(self):
+        status, content_type, text = self.get("/metrics")
+        self.assertEqual(200, status)
+        self.assertIn("version=0.0.4", content_type)
+        samples = {}
+        for family in text_string_to_metric_families(text):
+            self.assertTrue(family.documentation, family.name)
+            self.assertIn(family.type, ("counter", "gauge"), family.name)
+            for sample in family.samples:
+                key = (sample.name, tuple(sorted(sample.labels.items())))
+                self.assertNotIn(key, samples)
+                samples[key] = sample.value
+        return samples
+
+    def test_health(self):
+        self.assertEqual((200, "ok\n"), self.get("/livez")[::2])
+        self.assertEqual((200, "ok\n"), self.get("/readyz")[::2])
+        self.assertEqual(404, self.get("/nothing")[0])
+
+    def test_a_real_parser_takes_the_metrics(self):
+        address = 'metered "x"\\y'
+        client = self.clients.connect(self.node)
+        receiver = client.receiver(address)
+        sender = client.sender(address)
+        self.clients.wait(lambda: sender.credit > 0, "credit")
+        sent = [sender.send("x") for _ in range(5)]
+        self.clients.wait(lambda: all(one.done for one in sent), "outcomes")
+        self.assertEqual(5, receiver.count)
+
+        def counted():
+            samples = self.metrics()
+            key = ("amqmesh_address_deliveries_total", (("address", address), ("direction", "ingress")))
+            return samples if samples.get(key) == 5 else None
+        samples = poll_until(counted, "5 deliveries in the metrics")
+        self.assertEqual(1, samples[("amqmesh_reachable_routers", ())])
+        self.assertEqual(1, samples[("amqmesh_route_cost", (("router", "A"),))])
+        self.assertGreaterEqual(samples[("amqmesh_settled_deliveries_total", (("outcome", "accepted"),))], 5)
+        self.assertGreater(samples[("process_resident_memory_bytes", ())], 1e6)
+
+    def test_entities_as_json(self):
+        status, content_type, text = self.get("/api/router.node?attributes=id,nextHop")
+        self.assertEqual((200, "application/json"), (status, content_type))
+        rows = {row["id"]: row["nextHop"] for row in json.loads(text)["results"]}
+        self.assertEqual(["A", "B"], sorted(rows))
+        self.assertEqual("(self)", rows["B"])
+        self.assertEqual(400, self.get("/api/router?attributes=nonsense")[0])
+        self.assertEqual("B", json.loads(self.get("/api/router")[2])["results"][0]["id"])
+
+    def test_strangers_do_no_harm(self):
+        for garbage in (b"AMQP\0\1\0\0", b"\xff" * 5000, b"GET / HTTP/9.9\r\n\r\n", b"\r\n\r\n", b"GET "):
+            with socket.create_connection(("127.0.0.1", self.node.ports["http"]), timeout=DEADLINE_S) as peer:
+                peer.sendall(garbage)
+        self.assertEqual(200, self.get("/livez")[0])
+
+    def test_not_ready_without_the_mesh(self):
+        mesh = self.own_mesh()
+        first = mesh.add("X")
+        second = mesh.add("Y", [first])
+        second.stop()
+        first.kill()
+        with_http(second).start()
+        self.node = second
+        status, _, text = self.get("/readyz")
+        self.assertEqual((503, "not ready: no other router is reachable\n"), (status, text))
+        self.assertEqual(200, self.get("/livez")[0])
+        first.start()
+        poll_until(lambda: self.get("/readyz")[0] == 200, "ready once the mesh is there")
+
+
+if __name__ == "__main__":
+    unittest.main()
