@@ -283,7 +283,9 @@ Target Forwarder::choose_again(const OutgoingDelivery& out) {
     if (as_new.balanced_egress != 0) {
         forget_balanced(as_new);  // counted for the router chosen first
     }
-    return targets_.empty() ? Target{} : targets_.front();
+    const auto target = targets_.empty() ? Target{} : targets_.front();
+    const bool avoided = target.kind == Target::Kind::kNeighbour && target.egress == out.avoid;
+    return avoided ? Target{} : target;
 }
 
 }  // namespace amqmesh::link

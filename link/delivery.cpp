@@ -27,6 +27,26 @@ DeliveryState modified_failed() {
     return {Outcome::kModified, kRaw};
 }
 
+namespace {
+
+// described(symbol "amqmesh:unreached") list0
+constexpr std::string_view kUnreached(
+    "\x00\xa3\x11"
+    "amqmesh:unreached\x45",
+    21);
+
+}  // namespace
+
+DeliveryState unreached() {
+    return {Outcome::kOther, std::as_bytes(std::span(kUnreached))};
+}
+
+bool is_unreached(const DeliveryState& state) {
+    return state.outcome == Outcome::kOther &&
+           std::string_view(reinterpret_cast<const char*>(state.raw.data()), state.raw.size()) ==
+               kUnreached;
+}
+
 std::string encode_rejected(std::string_view condition, std::string_view description) {
     assert(condition.size() < 50 && description.size() <= 200);
     std::string error;  // fields of the error: symbol8 condition, str8 description

@@ -52,6 +52,12 @@ struct KeptState {
 /// the way to it was lost after the message had been sent.
 DeliveryState modified_failed();
 
+/// What one of our nodes tells another when a delivery found no consumer: an outcome of our own, so
+/// that it cannot be taken for a consumer's `released`. The node where the message entered the mesh
+/// tries another consumer or tells its client `released` (DESIGN 4.1).
+DeliveryState unreached();
+[[nodiscard]] bool is_unreached(const DeliveryState& state);
+
 /// Encoded rejected outcome with an error (AMQP 3.4.3, 2.8.14). Texts of up to 200 bytes.
 std::string encode_rejected(std::string_view condition, std::string_view description);
 
@@ -62,7 +68,8 @@ struct Copy {
     bool done = false;
 };
 
-struct IncomingDelivery {
+/// The part of IncomingDelivery that starts afresh with each delivery.
+struct IncomingState {
     // Where it came in. Slots and generations: the link may be gone.
     std::uint32_t connection = kNoSlot;
     std::uint32_t connection_generation = 0;
@@ -80,25 +87,35 @@ struct IncomingDelivery {
     bool awaits_sender = false;   ///< outcome told unsettled (second mode): the sender settles
     bool in_process = false;      ///< collected for the node itself in `collected`
     bool multicast = false;
+    std::uint8_t attempts = 0;   ///< how often another consumer was looked for
     bool needs_address = false;  ///< anonymous: `collected` until properties.to is there
     std::uint32_t message_format = 0;
     std::uint32_t held = 0;  ///< bytes counted by engine.hold()
     std::uint32_t copies_open = 0;
-    std::vector<Copy> copies;  // keeps its storage when the slot is reused
-    KeptState outcome;         // best so far
-    std::string collected;
-    MeshLabel label;                        // came over the mesh, or to be stamped
+    MeshLabel label;               // came over the mesh, or to be stamped
+    routing::RouterId egress = 0;  ///< where `collected` was sent, if it is kept for another try
     routing::RouterId balanced_egress = 0;  ///< counted as outstanding towards that router
+};
+
+struct IncomingDelivery : IncomingState {
+    std::vector<Copy> copies;  // these keep their storage when the slot is reused
+    KeptState outcome;         // best so far
+    /// Bytes kept here: up to the address of an anonymous message, a message for the node itself,
+    /// or a copy of a short one on its way through the mesh, in case its consumer turns out to be
+    /// gone.
+    std::string collected;
 
     void reset() {
-        auto kept_copies = std::move(copies);
-        kept_copies.clear();
-        *this = IncomingDelivery{};
-        copies = std::move(kept_copies);
+        static_cast<IncomingState&>(*this) = IncomingState{};
+        copies.clear();
+        outcome.outcome = Outcome::kNone;
+        outcome.raw.clear();
+        collected.clear();
     }
 };
 
-struct OutgoingDelivery {
+/// The part of OutgoingDelivery that starts afresh with each delivery.
+struct OutgoingState {
     enum class Stage : std::uint8_t {
         kParked,   ///< no link at the moment; waits for a route
         kWaiting,  ///< in its link's queue, nothing sent
@@ -109,6 +126,7 @@ struct OutgoingDelivery {
     DeliveryId origin;
     std::uint16_t copy = 0;
     Stage stage = Stage::kParked;
+    std::uint8_t tries = 0;     ///< targets that turned out to be gone, since the last table
     bool presettled = false;    ///< of the message
     bool send_settled = false;  ///< as transferred
     bool complete = false;      ///< all content has come
@@ -127,8 +145,14 @@ struct OutgoingDelivery {
     std::uint32_t progress = 0;  ///< bytes sent since the origin's worker was told
     ConnectionId arrival;        ///< neighbour it came from (bounce rule); generation 0: a client
     Time parked_until = 0;
-    MeshLabel label;  // address, and what is stamped when it goes to the mesh
-    Content content;
+    routing::RouterId avoid = 0;  ///< had no consumer just now; 0: none, or the table has changed
+    MeshLabel label;              // address, and what is stamped when it goes to the mesh
+};
+
+struct OutgoingDelivery : OutgoingState {
+    Content content;  // empty again when the slot is given back
+
+    void reset() { static_cast<OutgoingState&>(*this) = OutgoingState{}; }
 };
 
 }  // namespace amqmesh::link

@@ -51,6 +51,8 @@ class Forwarder {
     static constexpr std::size_t kParkedMax = 65536;
     static constexpr std::size_t kCollectMax = 1U
                                                << 20U;  ///< for the node itself; addresses in front
+    static constexpr std::size_t kKeptMax = 16U << 10U;  ///< messages kept for another try
+    static constexpr std::uint8_t kAttemptsMax = 4;
 
   private:
     struct Payload {
@@ -124,6 +126,7 @@ class Forwarder {
     void consumed(OutgoingDelivery& out, std::size_t bytes);
     void abort_copy(std::uint32_t out_slot);
     void redispatch(std::uint32_t out_slot);
+    void retry(std::uint32_t slot);
     void park(std::uint32_t out_slot);
     void conclude(std::uint32_t out_slot, const DeliveryState& state);
     void tell_origin(const OutgoingDelivery& out, const DeliveryState& state, bool final);

@@ -141,7 +141,10 @@ void Forwarder::begin_from_client(Connection& connection,
         route_anonymous(slot, payload);
         return;
     }
-    ++plane_.address_counters(link.hash).ingress;
+    if (link.address_counters == nullptr) {
+        link.address_counters = &plane_.address_counters(link.hash);
+    }
+    ++link.address_counters->ingress;
     targets_.clear();
     choose_from_client(in, link);
     forward(slot, {}, payload);
@@ -197,7 +200,10 @@ void Forwarder::begin_from_mesh(Connection& connection,
     const bool ends_here = in.label.egress == plane_.table->self();
     if (!ends_here) {
         ++plane_.counters.transit;
-        ++plane_.address_counters(in.label.address).transit;
+        if (link.address_counters == nullptr || link.address_counters->hash != in.label.address) {
+            link.address_counters = &plane_.address_counters(in.label.address);
+        }
+        ++link.address_counters->transit;
         if (in.label.hop_limit == 0) {
             ++plane_.counters.hop_limit_drops;
             unroutable(slot);
@@ -340,19 +346,23 @@ void Forwarder::unroutable(std::uint32_t slot) {
             ++link->counters.dropped_presettled;
         }
     }
-    // A multicast copy that finds nobody below this router has done its work.
-    const bool done_here =
-        in.multicast && in.connection != kNoSlot && in.label.ingress != plane_.table->self();
-    settle(slot, {done_here ? Outcome::kAccepted : Outcome::kReleased, {}});
+    // A multicast copy that finds nobody below this router says nothing about the delivery.
+    const bool silent = in.multicast && in.label.ingress != plane_.table->self();
+    settle(slot, silent ? DeliveryState{} : unreached());
 }
 
-void Forwarder::settle(std::uint32_t slot, const DeliveryState& state) {
+void Forwarder::settle(std::uint32_t slot, const DeliveryState& given) {
     auto& in = plane_.incoming.at(slot);
     if (in.settled) {
         return;
     }
     Connection* connection = nullptr;
     auto* link = link_of(in, connection);
+    const bool to_client = link != nullptr && (link->purpose == LinkPurpose::kEndpoint ||
+                                               link->purpose == LinkPurpose::kAnonymous);
+    const bool nobody = is_unreached(given) || (in.multicast && given.outcome == Outcome::kNone);
+    const auto state =
+        to_client && nobody && in.complete ? DeliveryState{Outcome::kReleased, {}} : given;
     if (in.balanced_egress != 0) {
         forget_balanced(in);
         in.balanced_egress = 0;
@@ -417,6 +427,10 @@ void Forwarder::on_copy_outcome(const DeliveryId& origin,
     --in->copies_open;
     if (in->settled) {
         maybe_release_slot(origin.slot);
+        return;
+    }
+    if (!in->multicast && in->egress != 0 && is_unreached(state) && in->attempts < kAttemptsMax) {
+        retry(origin.slot);
         return;
     }
     if (!in->multicast) {

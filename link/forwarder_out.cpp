@@ -21,6 +21,13 @@ void Forwarder::offer(std::uint32_t slot,
                       const Payload& payload) {
     auto& in = plane_.incoming.at(slot);
     const auto copy = static_cast<std::uint16_t>(in.copies.size());
+    const bool from_client = arrival.generation == 0;
+    if (from_client && target.kind == Target::Kind::kNeighbour && !in.multicast && !payload.more &&
+        payload.bytes.size() <= kKeptMax) {
+        in.collected.assign(reinterpret_cast<const char*>(payload.bytes.data()),
+                            payload.bytes.size());
+        in.egress = target.egress;
+    }
     Connection* connection = nullptr;
     const auto* link = link_of(in, connection);
     const bool second =
@@ -47,7 +54,7 @@ void Forwarder::offer(std::uint32_t slot,
     in.copies.push_back(
         {plane_.config.worker, out_slot, plane_.outgoing.generation(out_slot), false});
     auto& out = plane_.outgoing.at(out_slot);
-    out = OutgoingDelivery{};
+    out.reset();
     out.origin = in.self;
     out.copy = copy;
     out.presettled = in.presettled;
@@ -82,7 +89,8 @@ void Forwarder::place(std::uint32_t out_slot, const Target& target, const Payloa
         link != nullptr && (out.to_mesh || link->generation == target.consumer.generation);
     if (!alive) {
         keep(out, payload, 0);
-        if (target.kind == Target::Kind::kNone) {
+        // A lost neighbour, or consumers that all turn out to be gone: wait for the next table.
+        if (target.kind != Target::Kind::kConsumer || ++out.tries > kAttemptsMax) {
             park(out_slot);
         } else {
             redispatch(out_slot);
@@ -161,7 +169,10 @@ void Forwarder::start(Connection& connection,
     link.counters.presettled += out.send_settled ? 1U : 0U;
     if (!out.to_mesh) {
         ++plane_.counters.egress;
-        ++plane_.address_counters(out.label.address).egress;
+        if (link.address_counters == nullptr) {
+            link.address_counters = &plane_.address_counters(out.label.address);
+        }
+        ++link.address_counters->egress;
     }
 }
 
@@ -403,11 +414,11 @@ void Forwarder::redispatch(std::uint32_t out_slot) {
     auto& out = plane_.outgoing.at(out_slot);
     const auto target = out.multicast ? Target{} : choose_again(out);
     if (target.kind == Target::Kind::kNone || target.kind == Target::Kind::kInProcess) {
-        const bool way_may_come = !out.multicast && out.label.egress != 0;
+        const bool way_may_come = !out.multicast && (out.label.egress != 0 || out.avoid != 0);
         if (way_may_come) {
             park(out_slot);
         } else {
-            conclude(out_slot, {Outcome::kReleased, {}});
+            conclude(out_slot, unreached());
         }
         return;
     }
@@ -419,7 +430,7 @@ void Forwarder::redispatch(std::uint32_t out_slot) {
     const bool origin_here = out.origin.worker == plane_.config.worker;
     if (!out.complete || (out.second_mode && !origin_here)) {
         // More will be said to the copy, by a worker that does not know where it went.
-        conclude(out_slot, {Outcome::kReleased, {}});
+        conclude(out_slot, unreached());
         return;
     }
     const auto content = out.content.joined();
@@ -434,10 +445,29 @@ void Forwarder::redispatch(std::uint32_t out_slot) {
     free_outgoing(out_slot);
 }
 
+void Forwarder::retry(std::uint32_t slot) {
+    auto& in = plane_.incoming.at(slot);
+    ++in.attempts;
+    const auto out_slot = plane_.outgoing.take();
+    auto& out = plane_.outgoing.at(out_slot);
+    out.reset();
+    out.origin = in.self;
+    out.presettled = in.presettled;
+    out.complete = true;
+    out.message_format = in.message_format;
+    out.label = in.label;
+    out.avoid = std::exchange(in.egress, 0);
+    out.content.append(std::as_bytes(std::span(in.collected)), nullptr);
+    in.copies.assign(1,
+                     {plane_.config.worker, out_slot, plane_.outgoing.generation(out_slot), false});
+    in.copies_open = 1;
+    redispatch(out_slot);
+}
+
 void Forwarder::park(std::uint32_t out_slot) {
     auto& out = plane_.outgoing.at(out_slot);
     if (parked_.size() >= kParkedMax) {
-        conclude(out_slot, {Outcome::kReleased, {}});
+        conclude(out_slot, unreached());
         return;
     }
     out.stage = OutgoingDelivery::Stage::kParked;
@@ -450,6 +480,8 @@ void Forwarder::park(std::uint32_t out_slot) {
 void Forwarder::on_table_changed() {
     const auto parked = std::exchange(parked_, {});
     for (const auto slot : parked) {
+        plane_.outgoing.at(slot).avoid = 0;
+        plane_.outgoing.at(slot).tries = 0;
         redispatch(slot);
     }
 }
@@ -460,7 +492,7 @@ std::optional<Time> Forwarder::tick() {
     for (const auto slot : parked) {
         const auto until = plane_.outgoing.at(slot).parked_until;
         if (until <= plane_.now) {
-            conclude(slot, {Outcome::kReleased, {}});
+            conclude(slot, unreached());
         } else {
             parked_.push_back(slot);
             next = next ? std::min(*next, until) : until;
@@ -555,7 +587,7 @@ void Forwarder::on_record(const Record& record, std::span<const std::byte> paylo
         case RecordKind::kOffer: {
             const auto slot = plane_.outgoing.take();
             auto& out = plane_.outgoing.at(slot);
-            out = OutgoingDelivery{};
+            out.reset();
             out.origin = record.origin;
             out.copy = record.copy;
             out.presettled = record.presettled;

@@ -62,6 +62,7 @@ struct IncomingLink {
     // Route cache, valid for one table generation.
     std::uint64_t route_generation = 0;
     const routing::AddressRoute* route = nullptr;
+    AddressCounters* address_counters = nullptr;  // the plane's; lanes: of the last address
 };
 
 /// We send, peer receives.
@@ -81,6 +82,7 @@ struct OutgoingLink {
     DeliveryList waiting;  ///< kWaiting and kSending (first only)
     DeliveryList sent;     ///< kSent
     Time attached_at = 0;
+    AddressCounters* address_counters = nullptr;  // the plane's
     LinkCounters counters;
 };
 

@@ -57,8 +57,8 @@ void Plane::queue_credit(Connection& connection, LinkIndex link) {
 }
 
 AddressCounters& Plane::address_counters(routing::AddressHash hash) {
-    if (address_counters_.size() >= kAddressCountersMax) {
-        address_counters_.clear();
+    if (address_counters_.size() >= kAddressCountersMax && !address_counters_.contains(hash)) {
+        hash = 0;  // all that came later share one
     }
     auto& counters_of = address_counters_[hash];
     counters_of.hash = hash;

@@ -27,6 +27,9 @@ if(AMQMESH_SANITIZE)
     add_link_options(-fsanitize=${AMQMESH_SANITIZE})
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
     add_compile_definitions(_FORTIFY_SOURCE=2)
+    # A message passes some sixty small functions of three folders: inlined across files they cost a
+    # third less (tests/bench).
+    set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
 endif()
 
 # One static library per folder, linked only with what DESIGN's arrow allows:

@@ -125,8 +125,57 @@ TEST_P(Mesh, AnEgressWithoutConsumerReleasesAfterAMoment) {
     const auto number = sender.send(link, "x");
     world_.run();
     EXPECT_FALSE(sender.sent[number].settled) << "parked: a consumer may be about to come";
-    world_.pass(150 * routing::kMillisecond);
-    EXPECT_EQ(sender.sent[number].outcome, Outcome::kReleased);
+    world_.pass(1 * routing::kSecond);
+    EXPECT_EQ(sender.sent[number].outcome, Outcome::kReleased)
+        << "a client knows no outcome of ours";
+}
+
+TEST_P(Mesh, AConsumerThatMovesIsFoundWithoutTheSenderNoticing) {
+    auto& leaving = world_.client(c_);
+    auto& staying = world_.client(b_);
+    auto& sender = world_.client(a_, last_);
+    const auto consumer = leaving.receiver("q", 10);
+    const auto link = sender.sender("q");
+    world_.run();
+    world_.share("M0q", Treatment::kBalanced);
+    leaving.engine.detach(consumer, {});
+    world_.run();  // A has not heard of it
+    const auto number = sender.send(link, "x");
+    const auto presettled = sender.send(link, "y", true);
+    world_.run();
+    world_.pass(150 * routing::kMillisecond);  // C waits for a consumer, then gives it back
+    staying.receiver("q", 10);
+    world_.run();
+    world_.share("M0q", Treatment::kBalanced);
+    ASSERT_EQ(staying.received.size(), 2U);
+    EXPECT_EQ(staying.received[0].body, "x");
+    staying.accept_all();
+    world_.run();
+    EXPECT_EQ(sender.sent[number].outcome, Outcome::kAccepted);
+    EXPECT_EQ(sender.sent[presettled].outcome, Outcome::kNone);
+    EXPECT_EQ(sender.engine.send_credit(link), 248U);
+}
+
+TEST_P(Mesh, WhatWaitedForTheLostLinkTakesAnotherWayOrComesBack) {
+    auto& receiver = world_.client(c_);
+    auto& sender = world_.client(a_, last_);
+    receiver.receiver("q", 1000);
+    const auto link = sender.sender("q");
+    const auto other = sender.sender("q");
+    world_.run();
+    world_.share("M0q", Treatment::kBalanced);
+    // A stream and short messages, some written, some not, at the moment of the loss.
+    sender.send(other, std::string(30'000, 'x'), false, true);
+    for (int i = 0; i < 100; ++i) {
+        sender.send(link, "x");
+    }
+    world_.cut(a_, b_);
+    for (int i = 0; i < 100; ++i) {
+        sender.send(link, "late");
+    }
+    world_.run();
+    world_.pass(1 * routing::kSecond);
+    EXPECT_EQ(sender.outcomes(Outcome::kReleased) + sender.outcomes(Outcome::kModified), 201U);
 }
 
 TEST_P(Mesh, WhatWasOnTheLostLinkIsModified) {
