@@ -361,8 +361,7 @@ void Forwarder::settle(std::uint32_t slot, const DeliveryState& given) {
     const bool to_client = link != nullptr && (link->purpose == LinkPurpose::kEndpoint ||
                                                link->purpose == LinkPurpose::kAnonymous);
     const bool nobody = is_unreached(given) || (in.multicast && given.outcome == Outcome::kNone);
-    const auto state =
-        to_client && nobody && in.complete ? DeliveryState{Outcome::kReleased, {}} : given;
+    const auto state = to_client && nobody ? DeliveryState{Outcome::kReleased, {}} : given;
     if (in.balanced_egress != 0) {
         forget_balanced(in);
         in.balanced_egress = 0;
