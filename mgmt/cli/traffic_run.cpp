@@ -218,7 +218,12 @@ void TrafficRun::on_timer() {
         return;  // a timer still set would keep the container running
     }
     print_progress();
-    container_.schedule(proton::duration(kTick.count()), [this] { on_timer(); });
+    // What a timer sends is written at once only when it runs in the connection's own queue.
+    if (opened_) {
+        connection_.work_queue().schedule(proton::duration(kTick.count()), [this] { on_timer(); });
+    } else {
+        container_.schedule(proton::duration(kTick.count()), [this] { on_timer(); });
+    }
 }
 
 void TrafficRun::print_progress() {
