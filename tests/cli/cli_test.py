@@ -135,7 +135,7 @@ class Entities(ToolTest):
     def test_no_answer_is_told_after_the_time_limit(self):
         self.node.management.silent = True
         self.addCleanup(setattr, self.node.management, "silent", False)
-        done = self.run_tool("stats", "--timeout", "0.3", expect=1)
+        done = self.run_tool("stats", "--timeout", "1.5", expect=1)
         self.assertIn("no answer to QUERY", done.stderr)
 
 
@@ -159,9 +159,9 @@ class Traffic(ToolTest):
         self.assertIn("no such address", self.run_tool("send", "refused", "x", expect=1).stderr)
 
     def test_no_credit_and_no_outcome_are_told_apart(self):
-        done = self.run_tool("send", "no-credit", "x", "--timeout", "0.3", expect=1)
+        done = self.run_tool("send", "no-credit", "x", "--timeout", "1.5", expect=1)
         self.assertIn("nobody consumes it", done.stderr)
-        done = self.run_tool("send", "silent", "x", "--timeout", "0.3", expect=1)
+        done = self.run_tool("send", "silent", "x", "--timeout", "1.5", expect=1)
         self.assertIn("1 sent messages have no outcome", done.stderr)
 
     def test_presettled(self):
@@ -195,7 +195,7 @@ class Traffic(ToolTest):
         self.assertIn("received=3", done.stderr)
 
     def test_receive_too_little(self):
-        done = self.run_tool("receive", "count-2", "--count", "3", "--timeout", "0.3", expect=1)
+        done = self.run_tool("receive", "count-2", "--count", "3", "--timeout", "1.5", expect=1)
         self.assertIn("2 of 3 messages", done.stderr)
 
     def test_request_prints_replies_and_round_trips(self):
@@ -221,7 +221,7 @@ class Refusals(ToolTest):
             url = "amqp://127.0.0.1:%d" % mute.getsockname()[1]
             for command in (["stats"], ["send", "a", "x"]):
                 with self.subTest(command):
-                    done = self.run_tool(*command, "--timeout", "0.3", node=url, expect=3)
+                    done = self.run_tool(*command, "--timeout", "1.5", node=url, expect=3)
                     self.assertIn("AMQP 1.0 peer", done.stderr)
 
     def test_wrong_usage(self):
