@@ -8,7 +8,9 @@
 #include <proton/sender_options.hpp>
 #include <proton/tracker.hpp>
 
-#include <limits>
+#include <algorithm>
+#include <chrono>
+#include <optional>
 
 namespace amqmesh::cli {
 
@@ -40,6 +42,11 @@ class SendRun : public TrafficRun {
 
     void outcome(proton::tracker& tracker) {
         outcomes_.count(tracker);
+        const auto now = Clock::now();
+        if (last_outcome_) {
+            longest_pause_ = std::max(longest_pause_, now - *last_outcome_);
+        }
+        last_outcome_ = now;
         start_clock();
         moved();
         send_some();
@@ -85,6 +92,9 @@ class SendRun : public TrafficRun {
         if (sent_ != outcomes_.total()) {
             counts["unsettled"] = sent_ - outcomes_.total();
         }
+        using std::chrono::milliseconds;
+        counts["longestPauseMilliseconds"] =
+            std::chrono::duration_cast<milliseconds>(longest_pause_).count();
         if (!outcomes_.first_reason.empty()) {
             counts["firstReason"] = outcomes_.first_reason;
         }
@@ -101,6 +111,8 @@ class SendRun : public TrafficRun {
     proton::sender sender_;
     std::uint64_t sent_ = 0;
     Outcomes outcomes_;
+    std::optional<Clock::time_point> last_outcome_;
+    Clock::duration longest_pause_{};  // between two outcomes: what a failure on the way costs
 };
 
 }  // namespace

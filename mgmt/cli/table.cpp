@@ -40,8 +40,9 @@ std::string padded(std::string_view text, std::size_t width, Align align) {
     if (own > width) {
         return std::string(prefix(text, width - 1)) + std::string(kEllipsis);
     }
-    const std::string blanks(width - own, ' ');
-    return align == Align::kLeft ? std::string(text) + blanks : blanks + std::string(text);
+    std::string cell(text);
+    cell.insert(align == Align::kLeft ? cell.size() : 0, width - own, ' ');
+    return cell;
 }
 
 std::string csv_cell(const std::string& text) {
@@ -50,9 +51,19 @@ std::string csv_cell(const std::string& text) {
     }
     std::string quoted = "\"";
     for (char byte : text) {
-        quoted += byte == '"' ? "\"\"" : std::string(1, byte);
+        quoted.append(byte == '"' ? 2 : 1, byte);
     }
     return quoted + '"';
+}
+
+std::string csv_line(const std::vector<std::string>& cells) {
+    std::string line;
+    for (const std::string& cell : cells) {
+        line += csv_cell(cell);
+        line += ',';
+    }
+    line.replace(line.empty() ? 0 : line.size() - 1, 1, "\r\n");
+    return line;
 }
 
 std::string without_trailing_blanks(std::string line) {
@@ -91,38 +102,42 @@ std::vector<std::size_t> Table::column_widths(std::size_t width) const {
     return widths;
 }
 
+void Table::append_line(const std::vector<std::string>& cells,
+                        const std::vector<std::size_t>& widths,
+                        std::string& out) const {
+    std::string line;
+    for (std::size_t column = 0; column < cells.size(); ++column) {
+        if (column != 0) {
+            line.append(kGap, ' ');
+        }
+        line += padded(cells[column], widths[column], columns_[column].align);
+    }
+    out += without_trailing_blanks(std::move(line));
+    out += '\n';
+}
+
+std::vector<std::string> Table::headings() const {
+    std::vector<std::string> names;
+    for (const Column& column : columns_) {
+        names.push_back(column.heading);
+    }
+    return names;
+}
+
 std::string Table::text(std::size_t width) const {
     const std::vector<std::size_t> widths = column_widths(width);
-    const std::string gap(kGap, ' ');
     std::string out;
-    std::string line;
-    for (std::size_t column = 0; column < columns_.size(); ++column) {
-        line += (column == 0 ? "" : gap) +
-                padded(columns_[column].heading, widths[column], columns_[column].align);
-    }
-    out += without_trailing_blanks(line) + '\n';
+    append_line(headings(), widths, out);
     for (const auto& row : rows_) {
-        line.clear();
-        for (std::size_t column = 0; column < row.size(); ++column) {
-            line += (column == 0 ? "" : gap) +
-                    padded(row[column], widths[column], columns_[column].align);
-        }
-        out += without_trailing_blanks(line) + '\n';
+        append_line(row, widths, out);
     }
     return out;
 }
 
 std::string Table::csv() const {
-    std::string out;
-    for (std::size_t column = 0; column < columns_.size(); ++column) {
-        out += (column == 0 ? "" : ",") + csv_cell(columns_[column].heading);
-    }
-    out += "\r\n";
+    std::string out = csv_line(headings());
     for (const auto& row : rows_) {
-        for (std::size_t column = 0; column < row.size(); ++column) {
-            out += (column == 0 ? "" : ",") + csv_cell(row[column]);
-        }
-        out += "\r\n";
+        out += csv_line(row);
     }
     return out;
 }

@@ -31,6 +31,10 @@ class Table {
 
   private:
     [[nodiscard]] std::vector<std::size_t> column_widths(std::size_t width) const;
+    [[nodiscard]] std::vector<std::string> headings() const;
+    void append_line(const std::vector<std::string>& cells,
+                     const std::vector<std::size_t>& widths,
+                     std::string& out) const;
 
     std::vector<Column> columns_;
     std::vector<std::vector<std::string>> rows_;
