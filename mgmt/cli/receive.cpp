@@ -121,7 +121,8 @@ class ReceiveRun : public TrafficRun {
     }
 
     void maybe_finish() {
-        const bool enough = winding_down() || received_ == options_.traffic.count;
+        const bool enough =
+            winding_down() || (!may_wait_for_ever() && received_ == options_.traffic.count);
         if (enough && echoes_.empty()) {
             finish();
         }

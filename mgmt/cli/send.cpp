@@ -62,7 +62,8 @@ class SendRun : public TrafficRun {
             }
             moved();
         }
-        const bool all_sent = winding_down() || sent_ == options_.traffic.count;
+        const bool all_sent =
+            winding_down() || (options_.traffic.count != 0 && sent_ == options_.traffic.count);
         if (all_sent && outcomes_.total() == sent_) {
             finish();
         }

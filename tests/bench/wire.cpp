@@ -127,7 +127,8 @@ std::uint64_t FieldReader::big_endian(std::size_t bytes) {
 Field FieldReader::variable(std::uint8_t code) {
     // Constructors 0xa0-0xaf, 0xc0 and 0xe0 have a one-byte size, 0xb0, 0xd0 and 0xf0 four.
     const bool wide = (code & 0x10U) != 0;
-    const std::size_t size = std::min(big_endian(wide ? 4 : 1), std::uint64_t{rest_.size()});
+    const std::uint64_t told = big_endian(wide ? 4 : 1);
+    const std::size_t size = std::min(told, std::uint64_t{rest_.size()});
     Field field;
     field.code = code;
     field.bytes = rest_.subspan(0, size);

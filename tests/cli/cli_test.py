@@ -198,6 +198,10 @@ class Traffic(ToolTest):
         done = self.run_tool("receive", "count-2", "--count", "3", "--timeout", "1.5", expect=1)
         self.assertIn("2 of 3 messages", done.stderr)
 
+    def test_echo_answers_for_as_long_as_it_runs(self):
+        counts = self.json("receive", "count-3", "--echo", "--quiet", "--duration", "0.5")
+        self.assertEqual(counts["received"], 3)
+
     def test_request_prints_replies_and_round_trips(self):
         done = self.run_tool("request", "echo", "hello", "--count", "4", "--json")
         self.assertEqual(done.stdout.splitlines()[:4], ["hello"] * 4)
