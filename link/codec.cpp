@@ -116,10 +116,11 @@ class FieldReader {
         return fail<bool>();
     }
 
-    std::optional<Bytes> read_binary() { return read_variable(0xa0); }
+    void read_binary(std::optional<Bytes>& value) { read_variable(0xa0, value); }
 
     std::optional<std::string_view> read_string() {
-        const std::optional<Bytes> bytes = read_variable(0xa1);
+        std::optional<Bytes> bytes;
+        read_variable(0xa1, bytes);
         if (!bytes) {
             return std::nullopt;
         }
@@ -145,7 +146,7 @@ class FieldReader {
         }
         const std::size_t size = value_size({at_, end_});
         if (size == 0) {
-            ok_ = false;
+            give_up();
             return symbols;
         }
         append_symbols({at_, size}, symbols);
@@ -153,18 +154,19 @@ class FieldReader {
         return symbols;
     }
 
-    DeliveryState read_state() {
+    void read_state(DeliveryState& state) {
         if (!take()) {
-            return {};
+            state.outcome = Outcome::kNone;
+            state.raw = {};
+            return;
         }
         const std::size_t size = value_size({at_, end_});
         if (size == 0) {
-            ok_ = false;
-            return {};
+            give_up();
+            return;
         }
-        const Bytes raw{at_, size};
+        state = decode_state({at_, size});
         at_ += size;
-        return decode_state(raw);
     }
 
     void skip(unsigned count) {
@@ -174,7 +176,7 @@ class FieldReader {
             }
             const std::size_t size = value_size({at_, end_});
             if (size == 0) {
-                ok_ = false;
+                give_up();
             }
             at_ += size;
         }
@@ -185,12 +187,12 @@ class FieldReader {
 
     /// A field is there and not null.
     bool take() {
-        if (!ok_ || left_ == 0) {
+        if (left_ == 0) {
             return false;
         }
         --left_;
         if (at_ == end_) {
-            ok_ = false;
+            give_up();
             return false;
         }
         if (*at_ == std::byte{0x40}) {
@@ -200,28 +202,40 @@ class FieldReader {
         return true;
     }
 
+    void give_up() {
+        ok_ = false;
+        left_ = 0;  // nothing is read any more
+    }
+
     template <typename T>
     std::optional<T> fail() {
-        ok_ = false;
+        give_up();
         return std::nullopt;
     }
 
-    std::optional<Bytes> read_variable(unsigned small_code) {
+    void read_variable(unsigned small_code, std::optional<Bytes>& value) {
+        value.reset();
         if (!take()) {
-            return std::nullopt;
+            return;
         }
         const auto code = std::to_integer<unsigned>(*at_);
-        if (code != small_code && code != small_code + 0x10) {
-            return fail<Bytes>();
+        std::size_t header = 2;
+        std::size_t size = 0;
+        if (code == small_code && remaining() >= 2) {
+            size = std::to_integer<std::size_t>(at_[1]);
+        } else if (code == small_code + 0x10 && remaining() >= 5) {
+            header = 5;
+            size = load_u32(at_ + 1);
+        } else {
+            give_up();
+            return;
         }
-        const std::size_t size = value_size({at_, end_});
-        if (size == 0) {
-            return fail<Bytes>();
+        if (size > remaining() - header) {
+            give_up();
+            return;
         }
-        const std::size_t header = code == small_code ? 2 : 5;
-        const Bytes bytes{at_ + header, size - header};
-        at_ += size;
-        return bytes;
+        value.emplace(at_ + header, size);
+        at_ += header + size;
     }
 
     const std::byte* at_;
@@ -352,10 +366,8 @@ class FieldWriter {
     void put(unsigned octet) { *at_++ = static_cast<std::byte>(octet); }
 
     void put(Bytes bytes) {
-        if (!bytes.empty()) {
-            std::memcpy(at_, bytes.data(), bytes.size());
-            at_ += bytes.size();
-        }
+        copy_short(at_, bytes);
+        at_ += bytes.size();
     }
 
     std::byte* frame_;
@@ -404,29 +416,34 @@ std::size_t state_size(const DeliveryState& state) {
     return state.raw.empty() ? 8 : state.raw.size();
 }
 
-std::optional<TransferFrame> decode_transfer(const Body& body) {
+bool decode_transfer(const Body& body, TransferFrame& frame) {
     FieldReader reader(body);
-    TransferFrame frame;
-    const auto handle = reader.read_uint();
+    const std::optional<std::uint32_t> handle = reader.read_uint();
     frame.handle = handle.value_or(0);
     frame.delivery_id = reader.read_uint();
-    frame.tag = reader.read_binary();
+    reader.read_binary(frame.tag);
     frame.message_format = reader.read_uint();
     frame.settled = reader.read_bool().value_or(false);
     frame.more = reader.read_bool().value_or(false);
     frame.receiver_settle_mode = reader.read_receiver_settle_mode();
-    frame.state = reader.read_state();
+    reader.read_state(frame.state);
     frame.resume = reader.read_bool().value_or(false);
     frame.aborted = reader.read_bool().value_or(false);
-    if (!reader.ok() || !handle || (frame.tag && frame.tag->size() > kTagBytesMax)) {
-        return std::nullopt;
+    return reader.ok() && handle && (!frame.tag || frame.tag->size() <= kTagBytesMax);
+}
+
+std::optional<TransferFrame> decode_transfer(const Body& body) {
+    std::optional<TransferFrame> decoded(std::in_place);
+    if (!decode_transfer(body, *decoded)) {
+        decoded.reset();
     }
-    return frame;
+    return decoded;
 }
 
 std::optional<FlowFrame> decode_flow(const Body& body) {
     FieldReader reader(body);
-    FlowFrame frame;
+    std::optional<FlowFrame> decoded(std::in_place);  // made in place, returned without a copy
+    FlowFrame& frame = *decoded;
     frame.next_incoming_id = reader.read_uint();
     const auto incoming_window = reader.read_uint();
     const auto next_outgoing_id = reader.read_uint();
@@ -438,29 +455,33 @@ std::optional<FlowFrame> decode_flow(const Body& body) {
     frame.drain = reader.read_bool().value_or(false);
     frame.echo = reader.read_bool().value_or(false);
     if (!reader.ok() || !incoming_window || !next_outgoing_id || !outgoing_window) {
-        return std::nullopt;
+        decoded.reset();
+        return decoded;
     }
     frame.incoming_window = *incoming_window;
     frame.next_outgoing_id = *next_outgoing_id;
     frame.outgoing_window = *outgoing_window;
-    return frame;
+    return decoded;
 }
 
 std::optional<DispositionFrame> decode_disposition(const Body& body) {
     FieldReader reader(body);
-    DispositionFrame frame;
+    std::optional<DispositionFrame> decoded(
+        std::in_place);  // made in place, returned without a copy
+    DispositionFrame& frame = *decoded;
     const auto role = reader.read_bool();
     const auto first = reader.read_uint();
     const auto last = reader.read_uint();
     frame.settled = reader.read_bool().value_or(false);
-    frame.state = reader.read_state();
+    reader.read_state(frame.state);
     if (!reader.ok() || !role || !first) {
-        return std::nullopt;
+        decoded.reset();
+        return decoded;
     }
     frame.role = *role ? Role::kReceiver : Role::kSender;
     frame.first = *first;
     frame.last = last.value_or(*first);
-    return frame;
+    return decoded;
 }
 
 std::optional<BeginFrame> decode_begin(const Body& body) {

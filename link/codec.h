@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
@@ -65,6 +66,24 @@ inline void store_u32(std::byte* bytes, std::uint32_t value) {
     bytes[1] = static_cast<std::byte>((value >> 16U) & 0xffU);
     bytes[2] = static_cast<std::byte>((value >> 8U) & 0xffU);
     bytes[3] = static_cast<std::byte>(value & 0xffU);
+}
+
+/// memcpy() for a few bytes: two overlapping moves of fixed size instead of a call.
+inline void copy_short(std::byte* to, Bytes from) {
+    const std::size_t count = from.size();
+    if (count > 32) {
+        std::memcpy(to, from.data(), count);
+    } else if (count >= 16) {
+        std::memcpy(to, from.data(), 16);
+        std::memcpy(to + count - 16, from.data() + count - 16, 16);
+    } else if (count >= 8) {
+        std::memcpy(to, from.data(), 8);
+        std::memcpy(to + count - 8, from.data() + count - 8, 8);
+    } else {
+        for (std::size_t i = 0; i < count; ++i) {
+            to[i] = from[i];
+        }
+    }
 }
 
 /// Bytes of the one value that starts `bytes`; 0 when it does not fit or has no known constructor.
@@ -141,6 +160,10 @@ struct DetachFrame {
     std::uint32_t handle = 0;
     bool closed = false;
 };
+
+/// Sets every field of `frame`, which is reused from one transfer to the next: clearing a fresh one
+/// would cost as much as reading it. False: as below.
+bool decode_transfer(const Body& body, TransferFrame& frame);
 
 /// nullopt: a mandatory field is missing or a field has the wrong type.
 std::optional<TransferFrame> decode_transfer(const Body& body);

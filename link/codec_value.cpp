@@ -194,41 +194,44 @@ bool well_formed(Bytes bytes, std::uint64_t count, std::size_t depth_max) {
 }
 
 std::optional<Body> parse_body(Bytes body) {
+    std::optional<Body> result;
     if (body.size() < 4 || body[0] != std::byte{0}) {
-        return std::nullopt;
+        return result;
     }
-    Body parsed;
+    std::uint64_t descriptor = 0;
     std::size_t at = 0;
     if (body[1] == std::byte{0x53}) {
-        parsed.descriptor = std::to_integer<std::uint64_t>(body[2]);
+        descriptor = std::to_integer<std::uint64_t>(body[2]);
         at = 3;
     } else if (body[1] == std::byte{0x80} && body.size() >= 11) {
-        parsed.descriptor =
-            (static_cast<std::uint64_t>(load_u32(&body[2])) << 32U) | load_u32(&body[6]);
+        descriptor = (static_cast<std::uint64_t>(load_u32(&body[2])) << 32U) | load_u32(&body[6]);
         at = 10;
     } else {
-        return std::nullopt;
+        return result;
     }
-    const auto code = std::to_integer<unsigned>(body[at]);
+    const Bytes list = body.subspan(at);
+    const auto code = std::to_integer<unsigned>(list[0]);
     if (code == 0x45) {
-        parsed.payload = body.subspan(at + 1);
-        return parsed;
+        result =
+            Body{.descriptor = descriptor, .count = 0, .fields = {}, .payload = list.subspan(1)};
+        return result;
     }
-    if (code != 0xc0 && code != 0xd0) {
-        return std::nullopt;
+    const std::size_t width = code == 0xc0 ? 1 : 4;  // of size and count
+    if ((code != 0xc0 && code != 0xd0) || list.size() < 1 + 2 * width) {
+        return result;
     }
-    const Extent found = extent(body.subspan(at));
-    const std::size_t count_bytes = found.header - 1;
-    if (!found.valid || found.bytes < found.header + count_bytes) {
-        return std::nullopt;
+    const std::size_t size =
+        width == 1 ? std::to_integer<std::size_t>(list[1]) : load_u32(&list[1]);
+    if (size < width || size > list.size() - 1 - width) {
+        return result;
     }
-    const std::byte* count_at = &body[at + found.header];
-    parsed.count =
-        count_bytes == 1 ? std::to_integer<std::uint32_t>(*count_at) : load_u32(count_at);
-    parsed.fields =
-        body.subspan(at + found.header + count_bytes, found.bytes - found.header - count_bytes);
-    parsed.payload = body.subspan(at + found.bytes);
-    return parsed;
+    const std::uint32_t count =
+        width == 1 ? std::to_integer<std::uint32_t>(list[2]) : load_u32(&list[5]);
+    result = Body{.descriptor = descriptor,
+                  .count = count,
+                  .fields = list.subspan(1 + 2 * width, size - width),
+                  .payload = list.subspan(1 + width + size)};
+    return result;
 }
 
 }  // namespace amqmesh::link

@@ -5,18 +5,7 @@
 
 namespace amqmesh::link {
 
-bool DeliveryMap::in_ring(std::uint32_t id) const {
-    if (ring_count_ == 0 || id - low_ >= high_ - low_) {
-        return false;
-    }
-    const DeliveryEntry& entry = ring_[id & mask_];
-    return entry.link != DeliveryEntry::kNoLink && entry.id == id;
-}
-
-DeliveryEntry* DeliveryMap::find(std::uint32_t id) {
-    if (in_ring(id)) {
-        return &slot(id);
-    }
+DeliveryEntry* DeliveryMap::find_sparse(std::uint32_t id) {
     if (sparse_.empty()) {
         return nullptr;
     }
@@ -24,8 +13,11 @@ DeliveryEntry* DeliveryMap::find(std::uint32_t id) {
     return found == sparse_.end() ? nullptr : &found->second;
 }
 
-bool DeliveryMap::insert(const DeliveryEntry& entry) {
-    AMQMESH_DEBUG_ASSERT(entry.link != DeliveryEntry::kNoLink);
+bool DeliveryMap::erase_sparse(std::uint32_t id) {
+    return !sparse_.empty() && sparse_.erase(id) > 0;
+}
+
+bool DeliveryMap::insert_anywhere(const DeliveryEntry& entry) {
     if (find(entry.id) != nullptr) {
         return false;
     }
@@ -90,28 +82,6 @@ void DeliveryMap::evict_oldest() {
     oldest.link = DeliveryEntry::kNoLink;
     --ring_count_;
     skip_unused();
-}
-
-bool DeliveryMap::erase(std::uint32_t id) {
-    if (!in_ring(id)) {
-        return !sparse_.empty() && sparse_.erase(id) > 0;
-    }
-    slot(id).link = DeliveryEntry::kNoLink;
-    --ring_count_;
-    skip_unused();
-    return true;
-}
-
-/// Keeps low_ on a live id, so that the span tells what is in use.
-void DeliveryMap::skip_unused() {
-    if (ring_count_ == 0) {
-        low_ = high_;
-        return;
-    }
-    while (slot(low_).link == DeliveryEntry::kNoLink) {
-        ++low_;
-        AMQMESH_DEBUG_ASSERT(low_ != high_);
-    }
 }
 
 void DeliveryMap::collect(std::uint32_t first,

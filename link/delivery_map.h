@@ -10,6 +10,8 @@
 // however large the range.
 #pragma once
 
+#include "link/assert.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -28,11 +30,37 @@ struct DeliveryEntry {
 
 class DeliveryMap {
   public:
-    /// False: the id is already known. REQUIRES: entry.link != kNoLink.
-    bool insert(const DeliveryEntry& entry);
+    /// False: the id is already known. REQUIRES: link != kNoLink.
+    bool insert(std::uint32_t id, std::uint32_t link, std::uint64_t context) {
+        AMQMESH_DEBUG_ASSERT(link != DeliveryEntry::kNoLink);
+        // The usual case: the next id in sequence, and its slot is free. (An empty ring has low_ at
+        // high_; mask_ is 0 until there is a ring at all.)
+        if (id == high_ && high_ - low_ < mask_ && sparse_.empty()) {
+            DeliveryEntry& entry = slot(id);
+            entry.context = context;
+            entry.link = link;
+            entry.id = id;
+            ++ring_count_;
+            ++high_;
+            return true;
+        }
+        return insert_anywhere({.context = context, .link = link, .id = id});
+    }
+
     /// nullptr: unknown. Valid until the next insert or erase.
-    [[nodiscard]] DeliveryEntry* find(std::uint32_t id);
-    bool erase(std::uint32_t id);
+    [[nodiscard]] DeliveryEntry* find(std::uint32_t id) {
+        return in_ring(id) ? &slot(id) : find_sparse(id);
+    }
+
+    bool erase(std::uint32_t id) {
+        if (!in_ring(id)) {
+            return erase_sparse(id);
+        }
+        slot(id).link = DeliveryEntry::kNoLink;
+        --ring_count_;
+        skip_unused();
+        return true;
+    }
 
     [[nodiscard]] std::size_t size() const { return ring_count_ + sparse_.size(); }
 
@@ -52,11 +80,32 @@ class DeliveryMap {
 
     [[nodiscard]] DeliveryEntry& slot(std::uint32_t id) { return ring_[id & mask_]; }
 
-    [[nodiscard]] bool in_ring(std::uint32_t id) const;
+    [[nodiscard]] bool in_ring(std::uint32_t id) const {
+        if (ring_count_ == 0 || id - low_ >= high_ - low_) {
+            return false;
+        }
+        const DeliveryEntry& entry = ring_[id & mask_];
+        return entry.link != DeliveryEntry::kNoLink && entry.id == id;
+    }
+
+    /// Keeps low_ on a live id, so that the span tells what is in use.
+    void skip_unused() {
+        if (ring_count_ == 0) {
+            low_ = high_;
+            return;
+        }
+        while (slot(low_).link == DeliveryEntry::kNoLink) {
+            ++low_;
+            AMQMESH_DEBUG_ASSERT(low_ != high_);
+        }
+    }
+
+    bool insert_anywhere(const DeliveryEntry& entry);
+    [[nodiscard]] DeliveryEntry* find_sparse(std::uint32_t id);
+    bool erase_sparse(std::uint32_t id);
     bool make_room(std::uint32_t id);
     void grow();
     void evict_oldest();
-    void skip_unused();
 
     std::vector<DeliveryEntry> ring_;  // free slots have kNoLink
     std::uint32_t mask_ = 0;

@@ -80,12 +80,55 @@ void Engine::Impl::process_input() {
             continue;
         }
         const Bytes input = pending_input();
+        if (hot_frame(input)) {
+            continue;
+        }
         if (!(expect_header ? process_header(input) : process_frame(input))) {
             return;
         }
     }
     if (phase == EnginePhase::kClosed) {
         in_begin = in_end;
+    }
+}
+
+/// The usual frame on the usual connection: transfer, disposition or flow, complete, without
+/// extended header, on a live session. Everything else, faults included, is left to
+/// process_frame().
+bool Engine::Impl::hot_frame(Bytes input) {
+    constexpr std::uint32_t kPlainHeader = 0x0200U;  // doff 2, type AMQP
+    if (!remote_open_seen || phase != EnginePhase::kRunning || trace ||
+        input.size() < kFrameHeaderBytes + 4) {
+        return false;
+    }
+    const std::size_t bytes = load_u32(input.data());
+    const std::byte* body_at = input.data() + kFrameHeaderBytes;
+    const bool hot = body_at[1] == std::byte{0x53} && body_at[2] >= std::byte{0x13} &&
+                     body_at[2] <= std::byte{0x15};
+    if (load_u16(&input[4]) != kPlainHeader || bytes > input.size() ||
+        bytes > config.max_frame_size || bytes < kFrameHeaderBytes + 4 || !hot) {
+        return false;
+    }
+    const std::uint16_t channel = load_u16(&input[6]);
+    const SessionIndex index =
+        channel < by_remote_channel.size() ? by_remote_channel[channel] : kNone;
+    const std::optional<Body> body =
+        parse_body(input.subspan(kFrameHeaderBytes, bytes - kFrameHeaderBytes));
+    if (index == kNone || !body || !sessions[index].live()) {
+        return false;
+    }
+    ++counters.frames_in;
+    in_begin += bytes;
+    switch (static_cast<Performative>(body->descriptor)) {
+        case Performative::kTransfer:
+            receive_transfer(index, *body, 0);
+            return true;
+        case Performative::kDisposition:
+            receive_disposition(index, *body);
+            return true;
+        default:
+            receive_flow(index, *body);
+            return true;
     }
 }
 
@@ -253,7 +296,11 @@ void Engine::Impl::frame_in(Bytes frame, const ScannedFrame& scanned) {
 }
 
 void Engine::Impl::amqp_frame(std::uint16_t channel, Bytes frame, const Body& body) {
-    const auto hot = body.descriptor >= 0x13 && body.descriptor <= 0x15;
+    const bool hot = body.descriptor >= 0x13 && body.descriptor <= 0x15;
+    if (hot && remote_open_seen && phase == EnginePhase::kRunning) {
+        session_frame(channel, frame, body);
+        return;
+    }
     if (body.descriptor < 0x10 || body.descriptor > 0x18) {
         fail({.name = "amqp:decode-error", .description = "unknown performative"});
         return;

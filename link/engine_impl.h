@@ -4,8 +4,8 @@
 //   flow) or engine_lifecycle (everything else, through Proton) -> EngineEvents
 //   commands -> engine_send, engine_lifecycle -> OutQueue -> engine_output -> bytes out
 //
-// Sessions and links live in deques: slots keep their address while handlers run, whatever those
-// begin or attach. A slot is freed only when both ends have let go of it.
+// Sessions and links live in slot tables: slots keep their address while handlers run, whatever
+// those begin or attach. A slot is freed only when both ends have let go of it.
 #pragma once
 
 #include "link/delivery_map.h"
@@ -18,8 +18,8 @@
 #include "link/session_flow.h"
 
 #include <array>
-#include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 #include <unordered_map>
 
@@ -121,6 +121,36 @@ struct SessionSlot {
     [[nodiscard]] bool live() const { return used && !local_ended && !reported; }
 };
 
+/// Slots that keep their address while more are added, found in one step.
+template <typename T>
+class SlotTable {
+  public:
+    T& operator[](std::uint32_t index) { return *slots_[index]; }
+
+    const T& operator[](std::uint32_t index) const { return *slots_[index]; }
+
+    [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(slots_.size()); }
+
+    /// A fresh slot, of those given back if there is one.
+    template <typename... Arguments>
+    std::uint32_t add(const Arguments&... arguments) {
+        if (!free_.empty()) {
+            const std::uint32_t index = free_.back();
+            free_.pop_back();
+            *slots_[index] = T(arguments...);
+            return index;
+        }
+        slots_.push_back(std::make_unique<T>(arguments...));
+        return size() - 1;
+    }
+
+    void give_back(std::uint32_t index) { free_.push_back(index); }
+
+  private:
+    std::vector<std::unique_ptr<T>> slots_;
+    std::vector<std::uint32_t> free_;
+};
+
 /// Where the connection stands; only moves forward.
 enum class EnginePhase : std::uint8_t {
     kRunning,
@@ -137,6 +167,7 @@ struct Engine::Impl {
     void input_done(std::size_t count, Time at);
     void input_closed(std::string_view why, Time at);
     void process_input();
+    bool hot_frame(Bytes input);
     bool process_header(Bytes input);
     bool process_frame(Bytes input);
     void begin_large_frame(Bytes input, const ScannedFrame& frame);
@@ -170,6 +201,7 @@ struct Engine::Impl {
     void detach_frame(SessionIndex index, Bytes frame, const Body& body);
     void on_proton_event(const ProtonLifecycle::Event& event);
     void remote_opened();
+    [[nodiscard]] bool awaits_begin(std::uint16_t local_channel) const;
     void remote_begun(pn_session_t* proton);
     void remote_attached(pn_link_t* proton);
     void remote_detached(LinkIndex index, bool closed);
@@ -268,10 +300,8 @@ struct Engine::Impl {
     std::size_t stream_left = 0;  // payload bytes of the frame that have not come yet
     bool stream_more = false;
 
-    std::deque<SessionSlot> sessions;
-    std::vector<SessionIndex> free_sessions;
-    std::deque<LinkSlot> links;
-    std::vector<LinkIndex> free_links;
+    SlotTable<SessionSlot> sessions;
+    SlotTable<LinkSlot> links;
     std::size_t links_used = 0;
     std::vector<SessionIndex> by_remote_channel;
     std::vector<SessionIndex> dirty_sessions;
@@ -298,6 +328,10 @@ struct Engine::Impl {
     };
 
     std::vector<Deferred> deferred;  // lifecycle commands given before our open went out
+
+    // Reused: see decode_transfer().
+    TransferFrame transfer_in;
+    TransferFrame transfer_out;
 
     std::vector<std::byte> pulled;
     std::vector<std::uint32_t> ids;

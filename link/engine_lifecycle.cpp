@@ -143,20 +143,25 @@ void Engine::Impl::begin_frame(std::uint16_t channel, Bytes frame, const Body& b
         fail({.name = "amqp:not-allowed", .description = "begin on a channel in use"});
         return;
     }
-    if (begin->remote_channel) {
-        const auto answered =
-            std::find_if(sessions.begin(), sessions.end(), [&begin](const SessionSlot& session) {
-                return session.used && session.local_channel == *begin->remote_channel &&
-                       session.remote_channel == kNone;
-            });
-        if (answered == sessions.end()) {
-            fail({.name = "amqp:not-allowed", .description = "answer to a begin never sent"});
-            return;
-        }
+    if (begin->remote_channel && !awaits_begin(*begin->remote_channel)) {
+        fail({.name = "amqp:not-allowed", .description = "answer to a begin never sent"});
+        return;
     }
     current.channel = channel;
     current.begin = *begin;
     lifecycle_frame(frame);
+}
+
+/// We have sent a begin on this channel that is not answered yet.
+bool Engine::Impl::awaits_begin(std::uint16_t local_channel) const {
+    for (SessionIndex i = 0; i < sessions.size(); ++i) {
+        const SessionSlot& session = sessions[i];
+        if (session.used && session.local_channel == local_channel &&
+            session.remote_channel == kNone) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void Engine::Impl::remote_begun(pn_session_t* proton) {
@@ -574,28 +579,13 @@ void Engine::Impl::link_gone(LinkIndex index) {
 // -- slots ----------------------------------------------------------------------------------------
 
 SessionIndex Engine::Impl::new_session() {
-    if (free_sessions.empty()) {
-        sessions.emplace_back(limits);
-        return static_cast<SessionIndex>(sessions.size() - 1);
-    }
-    const SessionIndex index = free_sessions.back();
-    free_sessions.pop_back();
-    sessions[index] = SessionSlot(limits);
-    return index;
+    return sessions.add(limits);
 }
 
 LinkIndex Engine::Impl::new_link(SessionIndex session_index, Role role, const std::string& name) {
-    LinkIndex index = 0;
-    if (free_links.empty()) {
-        links.emplace_back();
-        index = static_cast<LinkIndex>(links.size() - 1);
-    } else {
-        index = free_links.back();
-        free_links.pop_back();
-    }
+    const LinkIndex index = links.add();
     SessionSlot& session = sessions[session_index];
     LinkSlot& link = links[index];
-    link = LinkSlot();
     link.used = true;
     link.session = session_index;
     link.role = role;
@@ -641,7 +631,7 @@ void Engine::Impl::free_link(LinkIndex index) {
     }
     link = LinkSlot();
     --links_used;
-    free_links.push_back(index);
+    links.give_back(index);
 }
 
 void Engine::Impl::free_session(SessionIndex index) {
@@ -656,7 +646,7 @@ void Engine::Impl::free_session(SessionIndex index) {
     ProtonLifecycle::free_session(session.proton);
     session = SessionSlot(limits);
     session.used = false;
-    free_sessions.push_back(index);
+    sessions.give_back(index);
 }
 
 }  // namespace amqmesh::link

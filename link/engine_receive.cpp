@@ -18,12 +18,13 @@ void Engine::Impl::receive_transfer(SessionIndex index,
                                     const Body& body,
                                     std::size_t payload_missing) {
     SessionSlot& session = sessions[index];
-    const std::optional<TransferFrame> frame = decode_transfer(body);
-    if (!frame || !in_chunk) {  // no chunk: the performative alone outgrew every reason
+    if (!decode_transfer(body, transfer_in) || !in_chunk) {
+        // No chunk: the performative alone outgrew every reason.
         stream_left = 0;
         fail({.name = "amqp:decode-error", .description = "malformed transfer"});
         return;
     }
+    const TransferFrame& frame = transfer_in;
     stream_link = kNone;
     if (!session.live()) {
         return;
@@ -38,7 +39,7 @@ void Engine::Impl::receive_transfer(SessionIndex index,
         session.flow_due = true;
         mark_dirty(index);
     }
-    const LinkIndex link_index = session.handles.find(frame->handle);
+    const LinkIndex link_index = session.handles.find(frame.handle);
     if (link_index == kNone) {
         fail_session(index, session_error("amqp:session:unattached-handle", "transfer on no link"));
         return;
@@ -49,38 +50,38 @@ void Engine::Impl::receive_transfer(SessionIndex index,
     }
     const bool first = !link.in.active;
     if (first) {
-        if (!begin_incoming(index, link_index, *frame)) {
+        if (!begin_incoming(index, link_index, frame)) {
             return;
         }
-    } else if (frame->delivery_id && *frame->delivery_id != link.in.id) {
+    } else if (frame.delivery_id && *frame.delivery_id != link.in.id) {
         fail_session(index,
                      session_error("amqp:not-allowed", "delivery begun before the last was over"));
         return;
     }
-    if (!link.in.settled && (frame->settled || frame->aborted)) {
+    if (!link.in.settled && (frame.settled || frame.aborted)) {
         link.in.settled = true;
         session.incoming.erase(link.in.id);
     }
-    if (frame->aborted) {
+    if (frame.aborted) {
         stream_link = kNone;
     }
     Transfer transfer{.session = index,
                       .link = link_index,
                       .delivery_id = link.in.id,
                       .first = first,
-                      .settled = link.in.settled && !frame->aborted,
-                      .more = !frame->aborted && (frame->more || payload_missing > 0),
-                      .aborted = frame->aborted,
-                      .message_format = frame->message_format.value_or(0),
-                      .receiver_settle_mode = frame->receiver_settle_mode,
-                      .tag = frame->tag.value_or(Bytes{}),
-                      .state = frame->state,
-                      .payload = frame->aborted ? Bytes{} : body.payload,
+                      .settled = link.in.settled && !frame.aborted,
+                      .more = !frame.aborted && (frame.more || payload_missing > 0),
+                      .aborted = frame.aborted,
+                      .message_format = frame.message_format.value_or(0),
+                      .receiver_settle_mode = frame.receiver_settle_mode,
+                      .tag = frame.tag.value_or(Bytes{}),
+                      .state = frame.state,
+                      .payload = frame.aborted ? Bytes{} : body.payload,
                       .chunk = &in_chunk,
                       .context = link.in.context};
-    if (payload_missing > 0 && !frame->aborted) {
+    if (payload_missing > 0 && !frame.aborted) {
         stream_link = link_index;
-        stream_more = frame->more;
+        stream_more = frame.more;
     }
     deliver(link_index, transfer);
 }
@@ -111,9 +112,11 @@ bool Engine::Impl::begin_incoming(SessionIndex index,
         return false;
     }
     const bool settled = frame.settled || frame.aborted;
-    link.in = {.active = true, .settled = settled, .id = *frame.delivery_id, .context = 0};
-    if (!settled &&
-        !session.incoming.insert({.context = 0, .link = link_index, .id = *frame.delivery_id})) {
+    link.in.active = true;
+    link.in.settled = settled;
+    link.in.id = *frame.delivery_id;
+    link.in.context = 0;
+    if (!settled && !session.incoming.insert(*frame.delivery_id, link_index, 0)) {
         link.in = {};
         fail_session(index,
                      session_error("amqp:not-allowed", "delivery-id of an unsettled delivery"));

@@ -36,14 +36,13 @@ std::uint32_t Engine::Impl::start_delivery(LinkIndex index, const OutboundDelive
     out_delivery.message_format = delivery.message_format;
     out_delivery.receiver_settle_mode = delivery.receiver_settle_mode;
     out_delivery.tag_bytes = static_cast<std::uint8_t>(delivery.tag.size());
-    std::memcpy(out_delivery.tag.data(), delivery.tag.data(), delivery.tag.size());
+    copy_short(out_delivery.tag.data(), delivery.tag);
     out_delivery.outcome = delivery.state.outcome;
     out_delivery.state.assign(delivery.state.raw.begin(), delivery.state.raw.end());
     session.unwritten = index;
     link.sender.send_delivery();
     if (!delivery.settled) {
-        session.outgoing.insert(
-            {.context = delivery.context, .link = index, .id = out_delivery.id});
+        session.outgoing.insert(out_delivery.id, index, delivery.context);
         session.outgoing_full =
             session.outgoing_full || session.outgoing.size() >= kOutgoingUnsettledMax;
     }
@@ -109,7 +108,7 @@ void Engine::Impl::emit_transfer(SessionSlot& session,
                                  bool more,
                                  bool aborted) {
     SendingDelivery& delivery = link.out;
-    TransferFrame frame;
+    TransferFrame& frame = transfer_out;
     frame.handle = link.local_handle;
     frame.delivery_id = delivery.id;
     frame.more = more;
@@ -122,6 +121,11 @@ void Engine::Impl::emit_transfer(SessionSlot& session,
         frame.state = {.outcome = delivery.outcome, .raw = delivery.state};
         delivery.written = true;
         session.unwritten = kNone;
+    } else {
+        frame.tag.reset();
+        frame.message_format.reset();
+        frame.receiver_settle_mode.reset();
+        frame.state = {};
     }
     const bool by_reference = owner != nullptr && *owner && payload.size() >= kReferenceBytesMin;
     const std::size_t room = kTransferBytesMax + kTagBytesMax + delivery.state.size() +

@@ -32,26 +32,11 @@ void SessionFlow::remote_begun(std::uint32_t next_outgoing_id, std::uint32_t inc
     remote_incoming_window_ = incoming_window;
 }
 
-bool SessionFlow::receive_frame(std::size_t payload_bytes) {
-    if (incoming_window_ == 0) {
-        return false;
-    }
-    --incoming_window_;
-    ++next_incoming_id_;
-    const auto sample = static_cast<std::uint32_t>(std::min<std::size_t>(payload_bytes, 1U << 24));
-    mean_payload_bytes_ = mean_payload_bytes_ - mean_payload_bytes_ / 16 + sample / 16;
-    return true;
-}
-
 std::uint32_t SessionFlow::target_window() const {
     const std::size_t mean = std::max(mean_payload_bytes_, 64U);
     const std::size_t affordable = limits_.held_bytes_max / mean;
     return static_cast<std::uint32_t>(
         std::clamp<std::size_t>(affordable, kWindowFramesMin, kWindowFramesMax));
-}
-
-bool SessionFlow::renewal_due() const {
-    return incoming_window_ <= window_ / 2 && held_bytes_ <= limits_.held_bytes_max;
 }
 
 void SessionFlow::renew() {
@@ -83,12 +68,6 @@ bool SessionFlow::receive_flow(std::optional<std::uint32_t> next_incoming_id,
     const bool was_empty = remote_incoming_window_ == 0;
     remote_incoming_window_ = incoming_window > used ? incoming_window - used : 0;
     return was_empty && remote_incoming_window_ > 0;
-}
-
-void SessionFlow::send_frame() {
-    AMQMESH_DEBUG_ASSERT(remote_incoming_window_ > 0);
-    --remote_incoming_window_;
-    ++next_outgoing_id_;
 }
 
 }  // namespace amqmesh::link

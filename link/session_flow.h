@@ -2,6 +2,8 @@
 // and asks what it may or must do.
 #pragma once
 
+#include "link/assert.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -31,9 +33,23 @@ class SessionFlow {
 
     // -- receiving --------------------------------------------------------------------------------
     /// A transfer frame came in. False: the peer overran its window.
-    [[nodiscard]] bool receive_frame(std::size_t payload_bytes);
+    [[nodiscard]] bool receive_frame(std::size_t payload_bytes) {
+        if (incoming_window_ == 0) {
+            return false;
+        }
+        --incoming_window_;
+        ++next_incoming_id_;
+        const std::uint32_t sample =
+            payload_bytes < kSampleMax ? static_cast<std::uint32_t>(payload_bytes) : kSampleMax;
+        mean_payload_bytes_ = mean_payload_bytes_ - mean_payload_bytes_ / 16 + sample / 16;
+        return true;
+    }
+
     /// Half of the window is used and memory allows more: send a flow.
-    [[nodiscard]] bool renewal_due() const;
+    [[nodiscard]] bool renewal_due() const {
+        return incoming_window_ <= window_ / 2 && held_bytes_ <= limits_.held_bytes_max;
+    }
+
     /// Opens the window to its full size if memory allows; a flow with incoming_window() follows.
     void renew();
 
@@ -53,13 +69,20 @@ class SessionFlow {
     bool receive_flow(std::optional<std::uint32_t> next_incoming_id,
                       std::uint32_t incoming_window,
                       std::uint32_t next_outgoing_id);
-    void send_frame();
+
+    void send_frame() {
+        AMQMESH_DEBUG_ASSERT(remote_incoming_window_ > 0);
+        --remote_incoming_window_;
+        ++next_outgoing_id_;
+    }
 
     [[nodiscard]] std::uint32_t outgoing_window() const { return remote_incoming_window_; }
 
     [[nodiscard]] std::uint32_t next_outgoing_id() const { return next_outgoing_id_; }
 
   private:
+    static constexpr std::uint32_t kSampleMax = 1U << 24U;
+
     [[nodiscard]] std::uint32_t target_window() const;
 
     Limits limits_;
