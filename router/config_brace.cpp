@@ -86,7 +86,7 @@ class BraceReader {
             return;
         }
         in_entity_ = true;
-        result_.entities.push_back({std::string{type}, number_, {}});
+        result_.entities.push_back({std::string{type}, number_, number_, {}});
         const std::string_view behind = trim(line.substr(brace + 1));
         if (behind == "}") {
             in_entity_ = false;

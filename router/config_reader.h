@@ -39,6 +39,7 @@ struct RawConfigAttribute {
 struct RawEntity {
     std::string type;  ///< as written
     unsigned line = 0;
+    unsigned type_line = 0;  ///< of the type's name; entities of one list share it
     std::vector<RawConfigAttribute> attributes;
 };
 

@@ -150,7 +150,7 @@ mgmt::Value to_value(const Node& node) {  // NOLINT(misc-no-recursion): kConfigD
 }
 
 void add_entity(const Node& type, const Node& body, unsigned line, RawConfig& result) {
-    RawEntity entity{type.text, line, {}};
+    RawEntity entity{type.text, line, type.line, {}};
     if (body.kind != Node::Kind::kMap && body.kind != Node::Kind::kNull) {
         result.problems.push_back({body.line,
                                    false,

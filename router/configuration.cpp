@@ -7,6 +7,7 @@
 #include <fstream>
 #include <map>
 #include <random>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -105,8 +106,11 @@ class Loader {
     void add(const RawEntity& entity) {
         const mgmt::EntityType* type = mgmt::find_type(mgmt::canonical_name(entity.type));
         if (type == nullptr || type->config_name.empty()) {
+            if (!unknown_lines_.insert(entity.type_line).second) {
+                return;  // a list of them: once is enough
+            }
             const std::string near = mgmt::suggest_config_type(entity.type);
-            problem(entity.line,
+            problem(entity.type_line,
                     "unknown entity \"" + entity.type + '"',
                     near.empty() ? "" : "did you mean " + near + '?');
             return;
@@ -240,6 +244,7 @@ class Loader {
     LoadedConfiguration result_;
     std::map<std::pair<std::string, std::string>, unsigned> names_;
     std::map<std::string, unsigned> patterns_;
+    std::set<unsigned> unknown_lines_;
     std::vector<std::pair<unsigned, std::string>> inter_router_lines_;
 };
 
