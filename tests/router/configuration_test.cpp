@@ -86,7 +86,9 @@ TEST(Configuration, all_mistakes_are_told_at_once) {
         "router:\n"
         "  id: A\n"
         "  wrokerThreads: 2\n"
-        "lisener: {port: 1}\n"
+        "lisener:\n"
+        "  - {port: 1}\n"
+        "  - {port: 2}\n"
         "listener:\n"
         "  - {name: x, port: 99999}\n"
         "  - name: x\n"
@@ -98,10 +100,10 @@ TEST(Configuration, all_mistakes_are_told_at_once) {
     EXPECT_EQ(problems(loaded),
               "f:3: router has no attribute \"wrokerThreads\" (did you mean workerThreads?)\n"
               "f:4: unknown entity \"lisener\" (did you mean listener?)\n"
-              "f:6: listener: port: \"99999\" is no port (0 to 65535)\n"
-              "f:7: listener: role: inter-router is not allowed in standalone mode (write \"mode: "
+              "f:8: listener: port: \"99999\" is no port (0 to 65535)\n"
+              "f:9: listener: role: inter-router is not allowed in standalone mode (write \"mode: "
               "interior\" for the router)\n"
-              "f:10: address: prefix and pattern exclude each other (keep one of them)\n");
+              "f:12: address: prefix and pattern exclude each other (keep one of them)\n");
 }
 
 TEST(Configuration, names_and_ranges_are_unique_and_the_router_single) {
