@@ -71,6 +71,9 @@ class DeliveryMap {
     /// Forgets all deliveries of a link; how many.
     std::size_t erase_link(std::uint32_t link);
 
+    /// Forgets everything and gives the memory back.
+    void clear() { *this = DeliveryMap(); }
+
     [[nodiscard]] std::size_t ring_capacity() const { return ring_.size(); }
 
     [[nodiscard]] std::size_t sparse_size() const { return sparse_.size(); }

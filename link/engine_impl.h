@@ -42,7 +42,8 @@ struct ReceivingDelivery {
 /// Delivery that is going out on a link.
 struct SendingDelivery {
     bool active = false;
-    bool written = false;  ///< its first frame is queued
+    bool written = false;    ///< its first frame is queued
+    bool abort_due = false;  ///< aborted while the session's window was shut
     bool settled = false;
     std::uint8_t tag_bytes = 0;
     std::uint32_t id = 0;
@@ -66,7 +67,8 @@ struct LinkSlot {
     bool remote_attached = false;
     bool local_detached = false;
     bool remote_detached = false;
-    bool reported = false;  ///< the handler was told that it is gone
+    bool reported = false;   ///< the handler was told that it is gone
+    bool forgotten = false;  ///< nothing is known of its deliveries any more
     bool flow_due = false;
     std::string name;
     ReceiverCredit receiver;
@@ -116,6 +118,7 @@ struct SessionSlot {
     HandleTable handles;
     std::vector<LinkIndex> links;
     std::vector<LinkIndex> flow_links;
+    std::vector<LinkIndex> abort_links;                ///< aborts that wait for the peer's window
     std::unordered_map<std::string, LinkIndex> names;  ///< role and name of links not yet gone
 
     [[nodiscard]] bool live() const { return used && !local_ended && !reported; }
@@ -253,6 +256,7 @@ struct Engine::Impl {
                        bool aborted = false);
     void abort_delivery(LinkIndex index);
     void write_pending_first(SessionSlot& session);
+    void write_due_aborts(SessionSlot& session);
 
     // -- engine_trace.cpp -------------------------------------------------------------------------
     void trace_frame(bool out, Bytes frame, std::size_t payload_bytes);

@@ -560,11 +560,23 @@ void Engine::Impl::teardown() {
     due_sessions.clear();
 }
 
+/// The session is over. What is known of its deliveries goes all at once: link by link would cost
+/// links times deliveries.
 void Engine::Impl::links_gone(SessionIndex index) {
     SessionSlot& session = sessions[index];
     for (std::size_t i = 0; i < session.links.size(); ++i) {
-        link_gone(session.links[i]);
+        LinkSlot& link = links[session.links[i]];
+        if (!std::exchange(link.reported, true)) {
+            events.on_link_gone(session.links[i]);
+        }
+        link.in.active = false;
+        link.out.active = false;
+        link.forgotten = true;
     }
+    session.incoming.clear();
+    session.outgoing.clear();
+    session.unwritten = kNone;
+    stream_link = kNone;
 }
 
 void Engine::Impl::link_gone(LinkIndex index) {
@@ -600,6 +612,9 @@ LinkIndex Engine::Impl::new_link(SessionIndex session_index, Role role, const st
 /// Drops what is known of the link's deliveries; both ends have given them up.
 void Engine::Impl::forget_link(LinkIndex index) {
     LinkSlot& link = links[index];
+    if (std::exchange(link.forgotten, true)) {
+        return;
+    }
     SessionSlot& session = sessions[link.session];
     session.incoming.erase_link(index);
     session.outgoing.erase_link(index);

@@ -252,6 +252,7 @@ void Engine::Impl::receive_flow(SessionIndex index, const Body& body) {
     SessionSlot& session = sessions[index];
     const bool opened = session.flow.receive_flow(
         flow->next_incoming_id, flow->incoming_window, flow->next_outgoing_id);
+    write_due_aborts(session);
     if (flow->handle) {
         const LinkIndex link_index = session.handles.find(*flow->handle);
         if (link_index == kNone) {

@@ -15,7 +15,7 @@ bool Engine::Impl::writable(LinkIndex index) const {
     }
     const SessionSlot& session = sessions[link.session];
     if (!session.live() || session.flow.outgoing_window() == 0 ||
-        out.bytes() >= config.output_bytes_max) {
+        out.bytes() >= config.output_bytes_max || link.out.abort_due) {
         return false;
     }
     return link.out.active ||
@@ -31,6 +31,7 @@ std::uint32_t Engine::Impl::start_delivery(LinkIndex index, const OutboundDelive
     SendingDelivery& out_delivery = link.out;
     out_delivery.active = true;
     out_delivery.written = false;
+    out_delivery.abort_due = false;
     out_delivery.settled = delivery.settled;
     out_delivery.id = session.next_delivery_id++;
     out_delivery.message_format = delivery.message_format;
@@ -152,24 +153,32 @@ void Engine::Impl::emit_transfer(SessionSlot& session,
 
 void Engine::Impl::abort_delivery(LinkIndex index) {
     LinkSlot& link = links[index];
-    if (!link.live() || !link.out.active) {
+    if (!link.live() || !link.out.active || link.out.abort_due) {
         return;
     }
     SessionSlot& session = sessions[link.session];
     session.outgoing.erase(link.out.id);
     if (phase == EnginePhase::kRunning && link.local_handle != kNone) {
         if (session.flow.outgoing_window() == 0) {
-            // The abort would overrun the peer's window, and it cannot wait: nothing may follow on
-            // the link before it. The peer has to drop the half message with the link.
-            detach(index,
-                   {.name = "amqp:link:detach-forced", .description = "delivery aborted"},
-                   true);
-            doomed_links.push_back(index);
+            link.out.abort_due = true;  // as soon as the peer's window opens
+            session.abort_links.push_back(index);
             return;
         }
         emit_transfer(session, link, {}, nullptr, false, true);
     }
     link.out.active = false;
+}
+
+void Engine::Impl::write_due_aborts(SessionSlot& session) {
+    while (!session.abort_links.empty() && session.flow.outgoing_window() > 0) {
+        LinkSlot& link = links[session.abort_links.back()];
+        session.abort_links.pop_back();
+        if (link.live() && &sessions[link.session] == &session && link.out.abort_due) {
+            emit_transfer(session, link, {}, nullptr, false, true);
+            link.out.abort_due = false;
+            link.out.active = false;
+        }
+    }
 }
 
 }  // namespace amqmesh::link

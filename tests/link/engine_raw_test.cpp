@@ -455,4 +455,55 @@ TEST(EngineRaw, OutcomeReachesTheHandlerByteForByte) {
     EXPECT_NE(to_text(answer[0].bytes).find(to_text(rejected)), std::string::npos);
 }
 
+TEST(EngineRaw, AnAbortWaitsForTheWindow) {
+    RawPeer peer;
+    peer.say(amqp_header() + open_frame() + begin_frame(0, 0, 1) + attach_frame(0, "r", 0, true) +
+             flow_frame(0, uint(0), 1, 0, uint(0), uint(0), uint(100)));
+    OutboundDelivery delivery;
+    const ByteVector tag = to_bytes("half");
+    delivery.tag = tag;
+    peer.node.engine->start_delivery(0, delivery);
+    peer.node.engine->write_delivery(0, to_bytes("half of it"), nullptr, true);
+    peer.node.engine->abort_delivery(0);
+    EXPECT_EQ(peer.hear().size(), 1U) << "the abort would overrun the window";
+    EXPECT_FALSE(peer.node.engine->writable(0));
+    const std::vector<Sent> answer = peer.say(flow_frame(0, uint(1), 5, 0));
+    ASSERT_EQ(answer.size(), 1U);
+    EXPECT_EQ(answer[0].code, 0x14U);
+    EXPECT_TRUE(peer.node.engine->writable(0));
+    send(*peer.node.engine, 0, "next", 1);
+    EXPECT_EQ(peer.hear().size(), 1U);
+}
+
+TEST(EngineRaw, TheTraceTellsEveryFrame) {
+    RawPeer peer;
+    peer.node.diary.auto_credit = 10;
+    std::vector<std::string> lines;
+    peer.node.engine->set_trace([&lines](std::string_view line) { lines.emplace_back(line); });
+    peer.establish();
+    peer.say(transfer_frame(0, 0, 7, "t", "12345"));
+    peer.node.engine->dispose(0, 7, {.outcome = Outcome::kReleased, .raw = {}}, true);
+    peer.hear();
+    peer.say(hex("00 00 00 08 02 00 00 00"));
+    const std::vector<std::string> expected = {
+        "<- ch=0 open",
+        "-> ch=0 open",
+        "<- ch=0 begin",
+        "-> ch=0 begin",
+        "<- ch=0 attach",
+        "-> ch=0 attach",
+        "-> ch=0 flow window=256 next-out=0 handle=0 count=0 credit=10 drain=0 echo=0",
+        "<- ch=0 transfer handle=0 id=7 settled=0 more=0 aborted=0 payload=5",
+        "-> ch=0 flow window=",
+        "-> ch=0 disposition role=receiver first=7 last=7 settled=1 outcome=4",
+        "<- ch=0 empty"};
+    ASSERT_EQ(lines.size(), expected.size());
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        EXPECT_EQ(lines[i].substr(0, expected[i].size()), expected[i]);
+    }
+    peer.node.engine->set_trace({});
+    peer.say(transfer_frame(0, 0, 8, "t", "x"));
+    EXPECT_EQ(lines.size(), expected.size());
+}
+
 }  // namespace amqmesh::link::test
