@@ -8,8 +8,9 @@ constexpr unsigned kFlagPresettled = 0x01;
 
 template <typename Int>
 void put(MeshLabel::Bytes& bytes, std::size_t at, Int value) {
+    const std::uint64_t wide = value;  // no sign creeps in by promotion to int
     for (std::size_t i = 0; i < sizeof(Int); ++i) {
-        bytes[at + i] = static_cast<std::byte>((value >> (8 * (sizeof(Int) - 1 - i))) & 0xffU);
+        bytes[at + i] = static_cast<std::byte>((wide >> (8 * (sizeof(Int) - 1 - i))) & 0xffU);
     }
 }
 
