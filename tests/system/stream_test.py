@@ -41,13 +41,13 @@ class Streams(MeshTest):
 
         def step():
             nonlocal left
-            while left and session.outgoing_bytes < 1 << 18:
+            while left and not sent.done and session.outgoing_bytes < 1 << 18:
                 part = piece[:left]
                 sender.link.send(part)
                 left -= len(part)
                 if not left:
                     sender.link.advance()
-            return not left
+            return not left or sent.done
         return step, sent, delivery
 
     def test_bytes_arrive_as_they_were(self):

@@ -22,7 +22,7 @@ class TlsEnd:
 
     def __init__(self, folder, target):
         self.target = target
-        self.certificate = str(Path(folder, "tls.pem"))
+        self.certificate = str(Path(folder, f"tls-{target}.pem"))
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-addext",
                         "subjectAltName=DNS:localhost,IP:127.0.0.1", "-days",
                         "2", "-keyout", self.certificate + ".key", "-out", self.certificate],
@@ -77,6 +77,7 @@ class Uamqp(MeshTest):
         """Sends the bodies; returns (outcomes, received bodies)."""
         received = []
         done = threading.Event()
+        answered = threading.Event()
 
         def receive():
             url, auth = self.at(receiver_at)
@@ -86,16 +87,23 @@ class Uamqp(MeshTest):
                     for message in client.receive_message_batch(max_batch_size=50, timeout=30000):
                         received.append(b"".join(message.get_data()))
                         message.accept()
+                # What it accepted leaves the client only while it works.
+                while not answered.is_set():
+                    client.do_work()
             finally:
                 client.close()
                 done.set()
         thread = threading.Thread(target=receive, daemon=True)
         thread.start()
         url, auth = self.at(sender_at)
-        client = uamqp.SendClient(url, auth=auth)
+        client = uamqp.SendClient(url, auth=auth,
+                                  receive_settle_mode=uamqp.constants.ReceiverSettleMode.ReceiveAndDelete)
         client.queue_message(*[uamqp.Message(body) for body in bodies])
-        outcomes = client.send_all_messages()
-        client.close()
+        try:
+            outcomes = client.send_all_messages()
+        finally:
+            answered.set()
+            client.close()
         self.assertTrue(done.wait(60), "not everything was received")
         thread.join()
         return outcomes, received

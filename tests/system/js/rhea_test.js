@@ -78,7 +78,8 @@ const cases = {
         });
     },
 
-    // Each of the outcomes other than accepted, with what it says.
+    // Each of the outcomes other than accepted, with what it says. One by one: rhea writes a released and a
+    // modified of the same burst as one disposition.
     'reject, release and modify': (resolve, near, far) => {
         const seen = [];
         const receiver = far.open_receiver({ source: 'rhea/outcomes', autoaccept: false });
@@ -93,11 +94,9 @@ const cases = {
         });
         const sender = near.open_sender({ target: 'rhea/outcomes', treat_modified_as_released: false });
         let sent = 0;
-        sender.on('sendable', () => {
-            while (sender.sendable() && sent < 3) {
-                sender.send({ body: sent++ });
-            }
-        });
+        const next = () => sent < 3 && sender.send({ body: sent++ });
+        sender.once('sendable', next);
+        sender.on('settled', next);
         const note = (text) => {
             seen.push(text);
             if (seen.length === 3) {
