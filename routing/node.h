@@ -41,7 +41,7 @@ struct Config {
     std::uint32_t heartbeat_ms = 300;  ///< what we promise to send at least, and expect
     std::uint32_t detect_mult = 3;     ///< silence of heartbeat x this is loss
     std::uint32_t max_paths = 1;       ///< equal-cost next hops kept per destination, 1..8
-    Limits limits;
+    Limits limits = {};
 };
 
 /// What can happen to a node.
