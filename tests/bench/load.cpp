@@ -1,5 +1,6 @@
 #include "tests/bench/load.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@ namespace {
 constexpr std::size_t kInputBytes = 512 * 1024;
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr int kIdleRoundMs = 100;
+constexpr int kAcceptMs = 5000;
 constexpr int kPacedRoundMs = 1;
 constexpr double kStartLimit = 10;  // seconds for the first credit
 constexpr double kDrainLimit = 10;
@@ -51,14 +53,12 @@ void Load::connect_all() {
             pair->receiving.socket = connect_to(plan_.receive_port);
         }
         pair->sending.socket = connect_to(plan_.send_port);
-        for (int tries = 0; !active && pair->receiving.socket.fd() < 0; ++tries) {
-            if (tries == 2000) {
+        if (!active) {
+            pollfd waiting{.fd = listener.fd(), .events = POLLIN, .revents = 0};
+            if (poll(&waiting, 1, kAcceptMs) != 1) {
                 die("nobody connected to the receiver");
             }
             pair->receiving.socket = accept_from(listener);
-            if (pair->receiving.socket.fd() < 0) {
-                usleep(1000);
-            }
         }
         watch(pair->receiving);
         watch(pair->sending);

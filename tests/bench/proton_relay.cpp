@@ -180,6 +180,13 @@ void Relay::handle(pn_event_t* event) {
         case PN_LINK_FINAL:
             on_detach(pn_event_link(event));
             break;
+        case PN_TRANSPORT_CLOSED:
+            // A client that vanished has detached nothing.
+            for (pn_link_t* link = pn_link_head(pn_event_connection(event), 0); link != nullptr;
+                 link = pn_link_next(link, 0)) {
+                on_detach(link);
+            }
+            break;
         case PN_CONNECTION_REMOTE_CLOSE:
             pn_connection_close(pn_event_connection(event));
             break;
