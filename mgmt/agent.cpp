@@ -1,5 +1,6 @@
 #include "mgmt/agent.h"
 
+#include "mgmt/agent_directory.h"
 #include "mgmt/agent_operations.h"
 #include "mgmt/schema_convert.h"
 
@@ -52,6 +53,12 @@ std::string unknown_operation(std::string_view name) {
 }
 
 }  // namespace
+
+void Source::query_page(const EntityType& type, Page page, RowsDone done) {
+    query(type, [page, done = std::move(done)](std::vector<Row>&& rows) {
+        done(cut(std::move(rows), page));
+    });
+}
 
 struct Agent::Impl {
     explicit Impl(Source& the_source) : source(the_source), directory(the_source) {}

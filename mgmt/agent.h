@@ -47,6 +47,12 @@ struct LogLine {
 using RowsDone = std::function<void(std::vector<Row>&&)>;
 using ResultDone = std::function<void(Result&&)>;
 
+/// Some of the rows of a query, in its order.
+struct Page {
+    std::size_t offset = 0;
+    std::size_t count = SIZE_MAX;
+};
+
 /// The node as the agent sees it. Every call's `done` is called exactly once, on the agent's
 /// thread, during the call or later, but not after the agent's end.
 class Source {
@@ -56,6 +62,11 @@ class Source {
     /// All entities of a supported type, from a snapshot. `identity` and `name` must be set; `type`
     /// may be left null. A type the node has none of: no rows.
     virtual void query(const EntityType& type, RowsDone done) = 0;
+
+    /// The rows of one page only. Clients ask page after page: a source of many rows should not
+    /// make them all each time, and pages that follow each other should be of one snapshot. As it
+    /// is here, query() and a cut.
+    virtual void query_page(const EntityType& type, Page page, RowsDone done);
 
     /// `row` is validated and complete with defaults.
     virtual void create(const EntityType& type, Row row, ResultDone done) = 0;

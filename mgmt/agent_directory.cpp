@@ -1,5 +1,6 @@
 #include "mgmt/agent_directory.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -102,6 +103,15 @@ void gather(Directory& directory,  // NOLINT(misc-no-recursion): once per type
 
 }  // namespace
 
+std::vector<Row> cut(std::vector<Row> rows, Page page) {
+    const auto first = static_cast<std::ptrdiff_t>(std::min(page.offset, rows.size()));
+    rows.erase(rows.begin(), rows.begin() + first);
+    if (rows.size() > page.count) {
+        rows.erase(rows.begin() + static_cast<std::ptrdiff_t>(page.count), rows.end());
+    }
+    return rows;
+}
+
 bool fits(const Row& row, const Wanted& wanted) {
     if (wanted.name.empty() && wanted.identity.empty()) {
         return row.type().singleton;
@@ -123,6 +133,19 @@ void Directory::rows(const EntityType& type, RowsDone done) {
         }
         complete(rows);
         done(std::move(rows));
+    });
+}
+
+void Directory::page(const EntityType& type, Page page, RowsDone done) {
+    if (type.support != Support::kSupported || type.base == Base::kManagement) {
+        rows(type, [page, done = std::move(done)](std::vector<Row>&& all) {
+            done(cut(std::move(all), page));
+        });
+        return;
+    }
+    source_.query_page(type, page, [done = std::move(done)](std::vector<Row>&& some) {
+        complete(some);
+        done(std::move(some));
     });
 }
 

@@ -28,6 +28,9 @@ class Directory {
     /// All entities of a type; `name` and `identity` are filled in for each.
     void rows(const EntityType& type, RowsDone done);
 
+    /// Those of a page.
+    void page(const EntityType& type, Page page, RowsDone done);
+
     /// All entities of several types, in order. `types` has static storage behind its pointers.
     void rows_of_all(std::vector<const EntityType*> types, RowsDone done);
 
@@ -37,6 +40,9 @@ class Directory {
   private:
     Source& source_;
 };
+
+/// What is on the page.
+std::vector<Row> cut(std::vector<Row> rows, Page page);
 
 /// `name` and `identity` (those given) are the row's, or are so with the type's name in front
 /// ("router.node/A" may be asked for as "A"). Neither given: fits a singleton.

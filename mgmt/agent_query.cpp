@@ -115,11 +115,6 @@ class RowWriter {
     std::vector<std::size_t> indices_;
 };
 
-struct Page {
-    std::size_t offset = 0;
-    std::size_t count = 0;
-};
-
 void answer(const ExchangePtr& exchange,
             const std::vector<std::string>& columns,
             const std::vector<Row>& rows,
@@ -209,10 +204,20 @@ void query(Context& context, const ExchangePtr& exchange) {
             return known_columns(asked.names, {type}).empty();
         });
     }
+    const Page page{.offset = *offset, .count = *count};
+    if (types.size() == 1) {
+        // One row more than a response takes: enough to see that there are too many.
+        const Page some{.offset = page.offset, .count = std::min(page.count, kRowsMax + 1)};
+        context.directory.page(
+            *types[0], some, [exchange, columns = std::move(columns)](std::vector<Row>&& rows) {
+                answer(exchange, columns, rows, {});
+            });
+        return;
+    }
     context.directory.rows_of_all(
-        std::move(types),
-        [exchange, columns = std::move(columns), page = Page{*offset, *count}](
-            std::vector<Row>&& rows) { answer(exchange, columns, rows, page); });
+        std::move(types), [exchange, columns = std::move(columns), page](std::vector<Row>&& rows) {
+            answer(exchange, columns, rows, page);
+        });
 }
 
 }  // namespace amqmesh::mgmt

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <string>
 #include <unordered_map>
@@ -223,12 +224,14 @@ link::PlaneCounters sum_counters(const Snapshots::Parts& parts) {
 
 }  // namespace
 
-std::vector<mgmt::Row> link_rows(const Snapshots::Parts& parts) {
+std::vector<mgmt::Row> link_rows(const Snapshots::Parts& parts, mgmt::Page page) {
     const mgmt::EntityType& type = mgmt::type_of("router.link");
     std::vector<mgmt::Row> rows;
     for (const auto& part : parts) {
-        for (const link::LinkRow& link : part->links) {
-            rows.push_back(link_row(link, type));
+        const std::size_t skipped = std::min(page.offset, part->links.size());
+        page.offset -= skipped;
+        for (std::size_t i = skipped; i < part->links.size() && rows.size() < page.count; ++i) {
+            rows.push_back(link_row(part->links[i], type));
         }
     }
     return rows;

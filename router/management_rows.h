@@ -1,6 +1,7 @@
 // Rows of the operational entities, made from snapshots and views. Pure functions.
 #pragma once
 
+#include "mgmt/agent.h"
 #include "mgmt/schema.h"
 #include "router/configuration.h"
 #include "router/snapshots.h"
@@ -19,7 +20,7 @@ struct RowTimes {
     std::uint64_t wall_clock_ms = 0;  ///< at `started`
 };
 
-std::vector<mgmt::Row> link_rows(const Snapshots::Parts& parts);
+std::vector<mgmt::Row> link_rows(const Snapshots::Parts& parts, mgmt::Page page);
 std::vector<mgmt::Row> connection_rows(const Snapshots::Parts& parts, const RowTimes& times);
 std::vector<mgmt::Row> address_rows(const Snapshots::Parts& parts,
                                     const routing::ForwardingTable& table);

@@ -10,6 +10,9 @@ namespace amqmesh::router {
 
 namespace {
 
+// A client that asks for the next page later than this gets it from a new snapshot.
+constexpr routing::Time kPagesLimit = 5 * routing::kSecond;
+
 mgmt::Result failed(mgmt::Code code, std::string text) {
     return {code, std::move(text), std::nullopt};
 }
@@ -44,9 +47,7 @@ void ManagementSource::query(const mgmt::EntityType& type, mgmt::RowsDone done) 
                                    done({router_row(parts, *table, configuration, others, times)});
                                });
     } else if (type.name == "router.link") {
-        parts_.snapshots->take(
-            {.links = true},
-            [done = std::move(done)](const Snapshots::Parts& parts) { done(link_rows(parts)); });
+        query_links({}, std::move(done));
     } else if (type.name == "connection") {
         parts_.snapshots->take({.connections = true},
                                [times, done = std::move(done)](const Snapshots::Parts& parts) {
@@ -75,6 +76,37 @@ void ManagementSource::query(const mgmt::EntityType& type, mgmt::RowsDone done) 
     } else {
         done({});
     }
+}
+
+void ManagementSource::query_page(const mgmt::EntityType& type,
+                                  mgmt::Page page,
+                                  mgmt::RowsDone done) {
+    if (type.name == "router.link") {
+        query_links(page, std::move(done));
+    } else {
+        mgmt::Source::query_page(type, page, std::move(done));
+    }
+}
+
+// There can be very many links: workers are asked once per query, not once per page.
+void ManagementSource::query_links(mgmt::Page page, mgmt::RowsDone done) {
+    const auto answer = [this, page, done = std::move(done)] {
+        std::vector<mgmt::Row> rows = link_rows(links_, page);
+        if (rows.size() < page.count) {
+            links_.clear();  // that was the last page
+        }
+        done(std::move(rows));
+    };
+    const bool goes_on = page.offset > 0 && !links_.empty();
+    if (goes_on && now_ - links_taken_ <= kPagesLimit) {
+        answer();
+        return;
+    }
+    parts_.snapshots->take({.links = true}, [this, answer](Snapshots::Parts& parts) {
+        links_ = std::move(parts);
+        links_taken_ = now_;
+        answer();
+    });
 }
 
 void ManagementSource::create(const mgmt::EntityType& type, mgmt::Row row, mgmt::ResultDone done) {

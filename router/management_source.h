@@ -53,6 +53,7 @@ class ManagementSource : public mgmt::Source {
     void set_now(routing::Time now) { now_ = now; }
 
     void query(const mgmt::EntityType& type, mgmt::RowsDone done) override;
+    void query_page(const mgmt::EntityType& type, mgmt::Page page, mgmt::RowsDone done) override;
     void create(const mgmt::EntityType& type, mgmt::Row row, mgmt::ResultDone done) override;
     void update(const mgmt::EntityType& type,
                 mgmt::Row current,
@@ -63,6 +64,7 @@ class ManagementSource : public mgmt::Source {
     std::vector<mgmt::LogLine> log_lines(std::size_t limit) override;
 
   private:
+    void query_links(mgmt::Page page, mgmt::RowsDone done);
     mgmt::Result create_address(mgmt::Row&& row);
     mgmt::Result remove_address(const mgmt::Row& row);
     void update_connection(mgmt::Row current, const mgmt::Row& changes, mgmt::ResultDone done);
@@ -70,6 +72,9 @@ class ManagementSource : public mgmt::Source {
 
     Parts parts_;
     routing::Time now_ = 0;
+    // Links of a query whose first page was asked for at `links_taken_`, for the next pages.
+    Snapshots::Parts links_;
+    routing::Time links_taken_ = 0;
 };
 
 }  // namespace amqmesh::router

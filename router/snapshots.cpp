@@ -1,5 +1,6 @@
 #include "router/snapshots.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace amqmesh::router {
@@ -25,8 +26,10 @@ void Snapshots::on_snapshot(std::unique_ptr<link::PlaneSnapshot> snapshot) {
     if (place->second.parts.size() < workers_) {
         return;
     }
-    const Request complete = std::move(place->second);
+    Request complete = std::move(place->second);
     requests_.erase(place);
+    // Answers come in any order; rows must not change places from one query to the next.
+    std::ranges::sort(complete.parts, {}, &link::PlaneSnapshot::worker);
     complete.done(complete.parts);
 }
 

@@ -14,8 +14,9 @@ namespace amqmesh::router {
 
 class Snapshots {
   public:
-    using Parts = std::vector<std::unique_ptr<link::PlaneSnapshot>>;  ///< one per worker
-    using Done = std::function<void(const Parts&)>;
+    using Parts = std::vector<std::unique_ptr<link::PlaneSnapshot>>;  ///< one per worker, in order
+    /// The receiver may keep the parts.
+    using Done = std::function<void(Parts& parts)>;
 
     struct What {
         bool links = false, connections = false, addresses = false;
