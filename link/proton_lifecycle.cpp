@@ -1,6 +1,7 @@
 #include "link/proton_lifecycle.h"
 
 #include "link/assert.h"
+#include "link/proton_sasl.h"
 
 #include <proton/codec.h>
 #include <proton/condition.h>
@@ -283,6 +284,7 @@ struct Free {
 }  // namespace
 
 struct ProtonLifecycle::Impl {
+    std::string external_identity;
     // Freed in reverse order: the transport goes first, while the connection still exists.
     std::unique_ptr<pn_collector_t, Free> collector{pn_collector()};
     std::unique_ptr<pn_connection_t, Free> connection{pn_connection()};
@@ -318,6 +320,10 @@ ProtonLifecycle::ProtonLifecycle(const EngineConfig& config, std::uint32_t windo
     if (!config.initiator) {
         pn_transport_set_server(transport);
         pn_sasl_allowed_mechs(pn_sasl(transport), mechanisms.c_str());
+        if (!config.external_identity.empty()) {
+            impl_->external_identity = config.external_identity;
+            use_external_identity(transport, impl_->external_identity.c_str());
+        }
         pn_transport_require_auth(transport, config.sasl_required);
         impl_->use_sasl = true;
     } else if (config.use_sasl) {

@@ -221,6 +221,26 @@ TEST(EngineRaw, UnknownMechanismIsRefused) {
     EXPECT_TRUE(peer.node.diary.closed);
 }
 
+TEST(EngineRaw, ExternalTakesTheIdentityFromOutside) {
+    EngineConfig config = server_config();
+    config.sasl_mechanisms = "EXTERNAL";
+    config.external_identity = "CN=client";
+    const auto say = [](const EngineConfig& with, const char* mechanism, const char* acting_for) {
+        RawPeer peer(with);
+        peer.say(sasl_header() +
+                 frame(0, described(0x41, list({symbol(mechanism), binary(acting_for)})), 1) +
+                 amqp_header() + open_frame());
+        return peer.node.diary.opened ? peer.node.diary.open.user : "refused";
+    };
+    EXPECT_EQ(say(config, "EXTERNAL", ""), "CN=client");
+    EXPECT_EQ(say(config, "EXTERNAL", "CN=client"), "CN=client");
+    EXPECT_EQ(say(config, "EXTERNAL", "CN=somebody"), "refused");
+    EXPECT_EQ(say(config, "ANONYMOUS", ""), "refused") << "not among the allowed";
+    EXPECT_EQ(say(config, "PLAIN", "x"), "refused");
+    config.external_identity.clear();
+    EXPECT_EQ(say(config, "EXTERNAL", ""), "refused") << "nobody outside said who it is";
+}
+
 TEST(EngineRaw, FramesBeforeOpenAreRefused) {
     for (const ByteVector& early :
          {begin_frame(0), close_frame(), transfer_frame(0, 0, 0, "t", "x")}) {
