@@ -14,6 +14,7 @@ from pathlib import Path
 import uamqp
 from uamqp import authentication
 
+from clients import Clients
 from mesh import MeshTest
 
 
@@ -51,8 +52,17 @@ class TlsEnd:
         writer.close()
 
     def close(self):
+        asyncio.run_coroutine_threadsafe(self.stop(), self.loop).result()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
+        self.loop.close()
+
+    async def stop(self):
+        self.server.close()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Uamqp(MeshTest):
@@ -72,6 +82,13 @@ class Uamqp(MeshTest):
         end = self.tls[node]
         auth = authentication.SASLAnonymous("localhost", port=end.port, verify=end.certificate)
         return f"amqps://localhost:{end.port}/{self.address}", auth
+
+    def wait_for_consumer(self, node):
+        """uAMQP's sender believes in credit of its own making as soon as it is attached, so there had better be some."""
+        clients = Clients()
+        sender = clients.connect(self.shared.nodes[node]).sender(self.address)
+        clients.wait(lambda: sender.credit > 0, "a consumer")
+        clients.close()
 
     def exchange(self, sender_at, receiver_at, bodies):
         """Sends the bodies; returns (outcomes, received bodies)."""
@@ -95,6 +112,7 @@ class Uamqp(MeshTest):
                 done.set()
         thread = threading.Thread(target=receive, daemon=True)
         thread.start()
+        self.wait_for_consumer(sender_at)
         url, auth = self.at(sender_at)
         client = uamqp.SendClient(url, auth=auth,
                                   receive_settle_mode=uamqp.constants.ReceiverSettleMode.ReceiveAndDelete)
