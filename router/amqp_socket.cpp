@@ -246,6 +246,14 @@ void AmqpSocket::close() {
     host_.gone(*this);
 }
 
+void AmqpSocket::hang_up(const std::string& why) {
+    start_write();
+    if (state_ == State::kOpen) {
+        host_.plane().input_closed(id_, why, now());
+        host_.touched(*this);
+    }
+}
+
 void AmqpSocket::abandon() {
     state_ = State::kClosed;
     boost::system::error_code ignored;

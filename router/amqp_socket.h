@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 namespace amqmesh::router {
 
@@ -54,6 +55,9 @@ class AmqpSocket : public std::enable_shared_from_this<AmqpSocket> {
 
     /// The deadline set in the host's DeadlineQueue has come.
     void on_deadline();
+
+    /// Writes what can be written now (the close) and gives the peer up.
+    void hang_up(const std::string& why);
 
     /// Closes without further ado (end of the process).
     void abandon();

@@ -97,24 +97,34 @@ struct Worker::Impl final : link::PlaneOutlet, SocketHost {
             take_table();
         } else if (auto* command = std::get_if<link::Command>(&item)) {
             const bool all = std::holds_alternative<link::command::CloseAll>(*command);
-            std::optional<link::ConnectionId> one;
+            std::optional<link::command::CloseConnection> one;
             if (const auto* close = std::get_if<link::command::CloseConnection>(command)) {
-                one = close->id;
+                one = *close;
             }
             data_plane.on_command(std::move(*command), now());
-            touch_closing(all, one);
+            if (all) {
+                touch_all();
+            }
+            if (one) {
+                hang_up(*one);
+            }
         }
     }
 
     // A close may end a connection without anything to write: look at it in the flush.
-    void touch_closing(bool all, const std::optional<link::ConnectionId>& one) {
-        if (one) {
-            output_ready(*one);
+    void touch_all() {
+        for (const auto& [slot, socket] : by_slot) {
+            touched(*socket);
         }
-        if (all) {
-            for (const auto& [slot, socket] : by_slot) {
-                touched(*socket);
-            }
+    }
+
+    // The control plane has given this peer up: what it is told is written, its answer not waited
+    // for. A neighbour that is silent would hold its deliveries back until the answer is overdue.
+    void hang_up(const link::command::CloseConnection& close) {
+        const auto found = by_slot.find(close.id.slot);
+        if (found != by_slot.end() && found->second->id() == close.id) {
+            const std::shared_ptr<AmqpSocket> socket = found->second->shared_from_this();
+            socket->hang_up(close.condition.description);
         }
     }
 
