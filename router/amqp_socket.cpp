@@ -32,12 +32,11 @@ bool is_would_block(int error) {
 
 }  // namespace
 
-AmqpSocket::AmqpSocket(boost::asio::io_context& io,
-                       UniqueFd fd,
+AmqpSocket::AmqpSocket(boost::asio::posix::stream_descriptor socket,
                        link::ConnectionId id,
                        std::uint64_t key,
                        SocketHost& host)
-    : socket_(io, fd.release()), id_(id), key_(key), host_(host) {}
+    : socket_(std::move(socket)), id_(id), key_(key), host_(host) {}
 
 void AmqpSocket::start() {
     tick();
@@ -81,6 +80,7 @@ void AmqpSocket::read_burst() {
         const ssize_t count = ::recv(socket_.native_handle(), space.data(), space.size(), 0);
         const int error = count < 0 ? errno : 0;
         const routing::Time time = now();
+        moved_ = true;
         if (count > 0) {
             plane.input_done(id_, static_cast<std::size_t>(count), time);
             if (static_cast<std::size_t>(count) < space.size()) {
@@ -160,6 +160,7 @@ void AmqpSocket::start_write() {
         const bool full =
             sent < 0 ? is_would_block(errno) : static_cast<std::size_t>(sent) < wanted;
         if (sent > 0) {
+            moved_ = true;
             plane.output_done(id_, static_cast<std::size_t>(sent), now());
         }
         if (full) {
@@ -200,13 +201,13 @@ void AmqpSocket::maybe_finish() {
         return;
     }
     const routing::Time time = now();
-    if (no_way_out || time - last_tick_ >= kTickInterval) {
+    if (no_way_out || (moved_ && time - last_tick_ >= kTickInterval)) {
         tick();
         return;
     }
     // Input and output change what the timers are about: look again soon, not each time.
     const std::optional<routing::Time> deadline = host_.deadlines().of(key_);
-    if (!deadline || *deadline > last_tick_ + kTickInterval) {
+    if (moved_ && (!deadline || *deadline > last_tick_ + kTickInterval)) {
         host_.deadlines().set(key_, last_tick_ + kTickInterval);
     }
 }
@@ -216,11 +217,15 @@ void AmqpSocket::on_deadline() {
         close();
     } else if (state_ == State::kOpen) {
         tick();
-        host_.touched(*this);
+        // An idle connection is not looked at any further.
+        if (host_.plane().has_output(id_) || host_.plane().finished(id_)) {
+            host_.touched(*this);
+        }
     }
 }
 
 void AmqpSocket::tick() {
+    moved_ = false;
     last_tick_ = now();
     host_.deadlines().set(key_, host_.plane().tick(id_, last_tick_));
 }

@@ -11,9 +11,7 @@
 
 #include "link/data_plane.h"
 #include "router/deadline_queue.h"
-#include "router/unique_fd.h"
 
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include <cstddef>
@@ -42,8 +40,7 @@ class SocketHost {
 class AmqpSocket : public std::enable_shared_from_this<AmqpSocket> {
   public:
     /// `host` is not owned and outlives the socket. `key` names it in the host's deadlines.
-    AmqpSocket(boost::asio::io_context& io,
-               UniqueFd fd,
+    AmqpSocket(boost::asio::posix::stream_descriptor socket,
                link::ConnectionId id,
                std::uint64_t key,
                SocketHost& host);
@@ -89,6 +86,7 @@ class AmqpSocket : public std::enable_shared_from_this<AmqpSocket> {
     bool reading_ = false;  ///< a wait for input is under way
     bool writing_ = false;  ///< a wait for space in the kernel is under way
     bool peer_ended_ = false;
+    bool moved_ = false;  ///< bytes came or went since the last tick
     routing::Time last_tick_ = 0;
     std::size_t dropped_ = 0;
 };

@@ -124,6 +124,7 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin {
                   owner_name(owner));
         const auto connector = connectors.find(owner);
         if (connector != connectors.end()) {
+            connector->second.connection = what.id;
             connector->second.connector->on_opened();
         }
     }
@@ -143,6 +144,7 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin {
         workers.released(what.id.worker);
         const auto connector = connectors.find(owner);
         if (connector != connectors.end()) {
+            connector->second.connection.reset();
             const std::string why = what.condition.empty() ? "connection closed"
                                     : what.condition.description.empty()
                                         ? what.condition.name
@@ -202,10 +204,13 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin {
 
     void announce(const Listener& listener) const {
         const ListenerConfig& config = listener.config();
+        const bool bare_v6 = config.host.find(':') != std::string::npos;
         // Port 0 is only known from here; scripts read this line.
         std::fprintf(stderr,
-                     "listening on %s:%u name=%s\n",
+                     "listening on %s%s%s:%u name=%s\n",
+                     bare_v6 ? "[" : "",
                      config.host.c_str(),
+                     bare_v6 ? "]" : "",
                      unsigned{listener.port()},
                      config.name.c_str());
         log::emit(log::Module::kServer,
@@ -230,7 +235,7 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin {
             });
         row.set("name", config.name);
         Connector& started = *connector;
-        connectors.emplace(owner, OpenConnector{std::move(connector), std::move(row)});
+        connectors.emplace(owner, OpenConnector{std::move(connector), std::move(row), {}});
         started.start();
     }
 
@@ -291,6 +296,11 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin {
                 return true;
             }
         } else if (const auto found = find_connector(name); found != connectors.end()) {
+            if (const auto& open = found->second.connection) {
+                workers.send(open->worker,
+                             link::command::CloseConnection{
+                                 *open, {"amqp:connection:forced", "the connector was deleted"}});
+            }
             connectors.erase(found);
             return true;
         }
@@ -400,6 +410,7 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin {
     struct OpenConnector {
         std::unique_ptr<Connector> connector;
         mgmt::Row row;
+        std::optional<link::ConnectionId> connection;  ///< while it is open
     };
 
     std::map<std::uint64_t, OpenListener>::iterator find_listener(const std::string& name) {

@@ -76,6 +76,7 @@ struct Worker::Impl final : link::PlaneOutlet, SocketHost {
             handle(std::move(item));
         }
         item_burst.clear();
+        active = true;
         schedule_flush();
     }
 
@@ -87,6 +88,7 @@ struct Worker::Impl final : link::PlaneOutlet, SocketHost {
             data_plane.on_batch(batch, time);
         }
         batch_burst.clear();
+        active = true;
         schedule_flush();
     }
 
@@ -146,12 +148,30 @@ struct Worker::Impl final : link::PlaneOutlet, SocketHost {
         if (stopping) {
             return;
         }
+        asio::posix::stream_descriptor socket(io);
+        boost::system::error_code error;
+        socket.assign(incoming.fd.get(), error);
+        if (error) {
+            refuse(incoming.options, error.message());
+            return;
+        }
+        (void)incoming.fd.release();  // the descriptor object owns it now
         const link::ConnectionId id = data_plane.open(incoming.options, now());
         const std::uint64_t key = ++last_key;
-        auto socket = std::make_shared<AmqpSocket>(io, std::move(incoming.fd), id, key, *this);
-        by_key.emplace(key, socket);
-        by_slot[id.slot] = socket.get();
-        socket->start();
+        auto adopted = std::make_shared<AmqpSocket>(std::move(socket), id, key, *this);
+        by_key.emplace(key, adopted);
+        by_slot[id.slot] = adopted.get();
+        adopted->start();
+    }
+
+    // The kernel cannot watch one more socket: as if the peer had closed it.
+    void refuse(const link::ConnectionOptions& options_of, const std::string& why) {
+        link::report::ConnectionClosed closed;
+        closed.id.worker = options.index;
+        closed.role = options_of.role;
+        closed.owner = options_of.owner;
+        closed.condition = {"amqp:resource-limit-exceeded", why};
+        report(std::move(closed));
     }
 
     // -- PlaneOutlet ------------------------------------------------------------------------------
@@ -180,6 +200,7 @@ struct Worker::Impl final : link::PlaneOutlet, SocketHost {
             socket.is_touched = true;
             dirty.push_back(socket.shared_from_this());
         }
+        active = true;
         schedule_flush();
     }
 
@@ -216,11 +237,12 @@ struct Worker::Impl final : link::PlaneOutlet, SocketHost {
         }
         // Whatever happened may have changed what the plane's timers are about: ask soon, not now.
         const routing::Time soon = last_plane_tick + kPlaneTickInterval;
-        if (time >= soon) {
+        if (active && time >= soon) {
             tick_plane();
-        } else if (!plane_deadline || *plane_deadline > soon) {
+        } else if (active && (!plane_deadline || *plane_deadline > soon)) {
             plane_deadline = soon;
         }
+        active = false;
         arm_timer();
     }
 
@@ -300,6 +322,7 @@ struct Worker::Impl final : link::PlaneOutlet, SocketHost {
     std::uint64_t last_key = 0;
     bool flush_posted = false;
     bool refused = false;
+    bool active = false;  ///< something came in since the last flush
     bool stopping = false;
     std::thread thread;
 };

@@ -6,9 +6,10 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <random>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace amqmesh::fuzz {
@@ -23,9 +24,10 @@ std::vector<std::string> corpus() {
     std::sort(paths.begin(), paths.end());
     std::vector<std::string> files;
     for (const auto& path : paths) {
+        std::string text(std::filesystem::file_size(path), '\0');
         std::ifstream stream(path, std::ios::binary);
-        files.emplace_back(std::istreambuf_iterator<char>(stream),
-                           std::istreambuf_iterator<char>());
+        stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+        files.push_back(std::move(text));
     }
     return files;
 }
