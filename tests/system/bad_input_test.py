@@ -86,6 +86,11 @@ class BadInput(MeshTest):
         peer.send(struct.pack(">IBBH", 1 << 24, 2, 0, 0))
         self.assert_closed_with(peer, "amqp:connection:framing-error")
 
+    def test_a_close_that_is_never_answered(self):
+        peer = self.peer().session()
+        peer.send(frame(Described(BEGIN, [])))
+        self.assertIn(b"amqp:", peer.expect_end(answer=False))
+
     def test_an_unknown_performative(self):
         peer = self.peer().session()
         peer.send(frame(Described(0x77, [])))

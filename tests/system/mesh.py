@@ -84,8 +84,8 @@ class Node:
         listeners = [dict({"name": "client", "host": "127.0.0.1", "port": self.ports["client"], "role": "normal"},
                           **self.listener)]
         if self.mode == "interior":
-            listeners.append({"name": "mesh", "host": "127.0.0.1", "port": self.ports["mesh"],
-                              "role": "inter-router"})
+            listeners.append(dict({"name": "mesh", "host": "127.0.0.1", "port": self.ports["mesh"],
+                                   "role": "inter-router"}, **self.listener))
         config = {"router": {"id": self.name, "mode": self.mode, "workerThreads": self.workers},
                   "listener": listeners}
         if self.connect_to:

@@ -10,6 +10,7 @@ from mesh import DEADLINE_S
 
 AMQP_HEADER = b"AMQP\x00\x01\x00\x00"
 SASL_HEADER = b"AMQP\x03\x01\x00\x00"
+CLOSE_BEGINS = b"\x00\x53\x18"
 OPEN, BEGIN, ATTACH, FLOW, TRANSFER, DISPOSITION, DETACH, END, CLOSE = range(0x10, 0x19)
 
 
@@ -160,11 +161,17 @@ class RawPeer:
                 return got[1]
         raise AssertionError(f"no 0x{code:x} within {deadline_s} s")
 
-    def expect_end(self, deadline_s=DEADLINE_S):
-        """Reads all that comes until the peer closes; returns it."""
+    def expect_end(self, deadline_s=DEADLINE_S, answer=True):
+        """Reads all that comes until the peer closes; returns it. `answer`: end our side when it says close."""
         everything = self.input
         end = time.monotonic() + deadline_s
         while not self.ended:
+            if answer and CLOSE_BEGINS in everything:
+                answer = False
+                try:
+                    self.socket.shutdown(socket.SHUT_WR)
+                except OSError:
+                    pass  # ended already
             self.input = b""
             self.read_more(max(0.01, end - time.monotonic()))
             everything += self.input

@@ -183,8 +183,9 @@ class Streams(MeshTest):
         sender, receiver = self.pair()
         sender.send("first")
         self.clients.wait(lambda: receiver.count == 1, "a first message")
-        stopped_receiver = self.far.receiver(self.address + "/stopped", window=0)
-        stopped = self.near.sender(self.address + "/stopped")
+        stopped_receiver = self.far.receiver(self.address + "/stopped", window=0, session=self.far.session())
+        # On a session of its own: a session's window holds back all of its links.
+        stopped = self.near.sender(self.address + "/stopped", session=self.near.session())
         self.clients.wait(lambda: stopped.credit > 0, "credit")
         before = self.nodes["A"].memory_kib()
         step, sent, _ = self.stream(stopped, 40_000_000)
