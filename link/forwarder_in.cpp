@@ -375,10 +375,8 @@ void Forwarder::settle(std::uint32_t slot, const DeliveryState& given) {
             count_outcome(*link, state.outcome);
         }
         if (!in.sender_settled) {
-            const bool second = link->receiver_settle_mode == ReceiverSettleMode::kSecond;
-            connection->engine().dispose(in.session, in.delivery_id, state, !second);
+            connection->engine().dispose(in.session, in.delivery_id, state, true);
             plane_.touch(*connection);
-            in.awaits_sender = second;
         }
     }
     in.settled = true;
