@@ -28,9 +28,9 @@ class FakeSource : public Source {
         });
     }
 
-    void create(const EntityType& /*type*/, Row row, ResultDone done) override {
+    void create(const EntityType& type, Row row, ResultDone done) override {
         if (!row.has("name")) {
-            row.set("name", "listener/" + std::string{row.text("host")});
+            row.set("name", std::string{type.name} + "/made");
         }
         row.set("identity", "created/1");
         rows_.push_back(row);
