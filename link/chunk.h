@@ -46,7 +46,7 @@ class ChunkRef {
 /// Recycles chunks of one size. Keeps at most `idle_max` free ones; memory beyond goes back.
 class ChunkPool {
   public:
-    static constexpr std::size_t kChunkBytes = 64 * 1024;
+    static constexpr std::size_t kChunkBytes = std::size_t{64} * 1024;
 
     explicit ChunkPool(std::size_t idle_max = 64) : idle_max_(idle_max) {}
 

@@ -1,6 +1,7 @@
 // Walking encoded AMQP values by their constructors (AMQP 1.2) without building them.
 #include "link/codec.h"
 
+#include <algorithm>
 #include <array>
 
 namespace amqmesh::link {
@@ -92,12 +93,6 @@ Extent extent(Bytes bytes) {
     return found;
 }
 
-/// A list, map or array that is being walked.
-struct Level {
-    std::size_t end = 0;
-    std::uint64_t left = 0;  ///< values still to come
-};
-
 bool is_compound(unsigned code) {
     const unsigned width = code >> 4U;
     return width == 0xc || width == 0xd;
@@ -106,6 +101,84 @@ bool is_compound(unsigned code) {
 bool is_array(unsigned code) {
     return (code >> 4U) >= 0xe;
 }
+
+/// Walks values depth first with a stack of its own: a peer's nesting must not become ours.
+class Walk {
+  public:
+    Walk(Bytes bytes, std::uint64_t count, std::size_t depth_max)
+        : bytes_(bytes), depth_max_(std::min(depth_max, kLevels - 1)) {
+        levels_[0] = {.end = bytes.size(), .left = count};
+    }
+
+    enum class State : std::uint8_t { kGoing, kDone, kBroken };
+
+    /// Leaves the lists and maps whose values have all been seen.
+    State leave_finished() {
+        while (levels_[depth_].left == 0) {
+            if (at_ != levels_[depth_].end) {
+                return State::kBroken;
+            }
+            if (depth_ == 0) {
+                return State::kDone;
+            }
+            --depth_;
+        }
+        return at_ == levels_[depth_].end ? State::kBroken : State::kGoing;
+    }
+
+    /// Takes one descriptor mark, one leaf, or the head of a list or map.
+    bool take() {
+        const auto code = std::to_integer<unsigned>(bytes_[at_]);
+        if (code == 0) {
+            // The descriptor comes in addition to the value it describes.
+            ++levels_[depth_].left;
+            ++at_;
+            return ++described_ <= depth_max_;
+        }
+        described_ = 0;
+        const Extent found = extent(bytes_.subspan(at_, levels_[depth_].end - at_));
+        if (!found.valid) {
+            return false;
+        }
+        --levels_[depth_].left;
+        if (is_compound(code)) {
+            return enter(code, found);
+        }
+        at_ += found.bytes;
+        // An array has room for its count and its elements' constructor at least.
+        return !is_array(code) || found.bytes >= 2 * found.header;
+    }
+
+  private:
+    struct Level {
+        std::size_t end = 0;
+        std::uint64_t left = 0;  ///< values still to come
+    };
+
+    static constexpr std::size_t kLevels = 64;
+
+    bool enter(unsigned code, const Extent& found) {
+        const std::size_t count_bytes = found.header - 1;
+        if (found.bytes < found.header + count_bytes || depth_ + 1 > depth_max_) {
+            return false;
+        }
+        const std::byte* count_at = &bytes_[at_ + found.header];
+        const std::uint64_t count =
+            count_bytes == 1 ? std::to_integer<std::uint64_t>(*count_at) : load_u32(count_at);
+        ++depth_;
+        levels_[depth_] = {.end = at_ + found.bytes, .left = count};
+        at_ += found.header + count_bytes;
+        const bool is_map = (code & 0xfU) == 1;  // holds pairs
+        return !is_map || count % 2 == 0;
+    }
+
+    Bytes bytes_;
+    std::size_t depth_max_;
+    std::size_t at_ = 0;
+    std::size_t depth_ = 0;
+    std::size_t described_ = 0;  // descriptor marks in a row
+    std::array<Level, kLevels> levels_{};
+};
 
 }  // namespace
 
@@ -132,64 +205,15 @@ std::size_t value_size(Bytes bytes) {
 }
 
 bool well_formed(Bytes bytes, std::uint64_t count, std::size_t depth_max) {
-    static constexpr std::size_t kLevels = 64;
-    std::array<Level, kLevels> levels{};
-    if (depth_max >= kLevels) {
-        depth_max = kLevels - 1;
-    }
-    std::size_t depth = 0;
-    levels[0] = {.end = bytes.size(), .left = count};
-    std::size_t at = 0;
-    unsigned described = 0;  // descriptors in a row
+    Walk walk(bytes, count, depth_max);
     while (true) {
-        while (levels[depth].left == 0) {
-            if (at != levels[depth].end) {
-                return false;
-            }
-            if (depth == 0) {
-                return true;
-            }
-            --depth;
+        const Walk::State state = walk.leave_finished();
+        if (state != Walk::State::kGoing) {
+            return state == Walk::State::kDone;
         }
-        if (at == levels[depth].end) {
+        if (!walk.take()) {
             return false;
         }
-        const auto code = std::to_integer<unsigned>(bytes[at]);
-        if (code == 0) {
-            // The descriptor comes in addition to the value it describes.
-            ++levels[depth].left;
-            if (++described > depth_max) {
-                return false;
-            }
-            ++at;
-            continue;
-        }
-        const Extent found = extent(bytes.subspan(at, levels[depth].end - at));
-        if (!found.valid) {
-            return false;
-        }
-        --levels[depth].left;
-        described = 0;
-        if (!is_compound(code)) {
-            if (is_array(code) && found.bytes < found.header + found.header) {
-                return false;  // no room for count and element constructor
-            }
-            at += found.bytes;
-            continue;
-        }
-        const std::size_t count_bytes = found.header - 1;
-        if (found.bytes < found.header + count_bytes || depth + 1 > depth_max) {
-            return false;
-        }
-        const std::byte* count_at = &bytes[at + found.header];
-        const std::uint64_t inside =
-            count_bytes == 1 ? std::to_integer<std::uint64_t>(*count_at) : load_u32(count_at);
-        if ((code & 0xfU) == 1 && inside % 2 != 0) {
-            return false;  // a map holds pairs
-        }
-        ++depth;
-        levels[depth] = {.end = at + found.bytes, .left = inside};
-        at += found.header + count_bytes;
     }
 }
 

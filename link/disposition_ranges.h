@@ -17,7 +17,7 @@ namespace amqmesh::link {
 class DispositionRanges {
   public:
     static constexpr std::size_t kRangesMax = 512;
-    static constexpr std::size_t kRawBytesMax = 16 * 1024;
+    static constexpr std::size_t kRawBytesMax = std::size_t{16} * 1024;
 
     void add(std::uint32_t id, const DeliveryState& state, bool settled);
 

@@ -13,9 +13,9 @@ namespace {
 /// A rest of a frame up to here is kept aside, so that a quiet connection holds no chunk.
 constexpr std::size_t kStashBytesMax = 512;
 /// Less free room than this at the end of a chunk is not worth a read.
-constexpr std::size_t kReadBytesMin = 8 * 1024;
+constexpr std::size_t kReadBytesMin = std::size_t{8} * 1024;
 /// A performative that is longer than this is nobody's honest transfer.
-constexpr std::size_t kTransferHeadBytesMax = 32 * 1024;
+constexpr std::size_t kTransferHeadBytesMax = std::size_t{32} * 1024;
 
 }  // namespace
 
@@ -166,8 +166,8 @@ bool Engine::Impl::process_header(Bytes input) {
         sasl_missing) {
         // AMQP 2.2: say what we speak, then close.
         if (!config.initiator) {
-            static constexpr char kAmqp[] = {'A', 'M', 'Q', 'P', 0, 1, 0, 0};
-            static constexpr char kSasl[] = {'A', 'M', 'Q', 'P', 3, 1, 0, 0};
+            static constexpr std::array<char, 8> kAmqp{'A', 'M', 'Q', 'P', 0, 1, 0, 0};
+            static constexpr std::array<char, 8> kSasl{'A', 'M', 'Q', 'P', 3, 1, 0, 0};
             out.append(std::as_bytes(std::span(config.sasl_required ? kSasl : kAmqp)));
         }
         fail({.name = "amqp:connection:framing-error",

@@ -28,7 +28,8 @@ namespace amqmesh::link {
 inline constexpr std::uint32_t kNone = 0xffffffffU;          ///< no handle, channel or slot
 inline constexpr std::size_t kOutgoingUnsettledMax = 65536;  ///< per session
 inline constexpr std::size_t kReferenceBytesMin = 4096;      ///< payload below is copied
-inline constexpr std::size_t kFrameBytesOutMax = 64 * 1024;  ///< frames we make, at most
+inline constexpr std::size_t kFrameBytesOutMax =
+    std::size_t{64} * 1024;  ///< frames we make, at most
 inline constexpr Time kCloseLinger = 2 * routing::kSecond;
 
 /// Delivery that is coming in on a link, frame by frame.

@@ -62,6 +62,9 @@ void Engine::Impl::lifecycle_frame(Bytes frame) {
         on_proton_event(*event);
     }
     pull_lifecycle();
+    if (local_open_sent && !deferred.empty()) {
+        run_deferred();
+    }
     if (!fed && phase < EnginePhase::kFailed) {
         Condition why = lifecycle.failure();
         if (why.empty()) {
@@ -335,7 +338,6 @@ void Engine::Impl::pull_lifecycle() {
     if (pulled.empty()) {
         return;
     }
-    const bool was_open = local_open_sent;
     Bytes rest(pulled);
     while (!rest.empty()) {
         const Scan scan = scan_frame(rest, rest.size());
@@ -353,9 +355,6 @@ void Engine::Impl::pull_lifecycle() {
     }
     out.append(pulled);
     last_sent = now;
-    if (!was_open && local_open_sent) {
-        run_deferred();
-    }
 }
 
 void Engine::Impl::watch_output(Bytes frame) {
