@@ -103,6 +103,7 @@ Lsdb::Stored Lsdb::store(Time now, Lsp lsp, std::string body, std::uint64_t hash
         account(result.slot, false);
         expiries_.erase({record.expires_at, result.slot});
     }
+    const bool relabelled = record.stamp != 0 && record.lsp.incarnation != lsp.incarnation;
     result.new_life = result.new_origin || record.tombstone ||
                       record.lsp.incarnation != lsp.incarnation || lsp.has(lsp_flag::kPurge);
     record.lsp = std::move(lsp);
@@ -116,6 +117,7 @@ Lsdb::Stored Lsdb::store(Time now, Lsp lsp, std::string body, std::uint64_t hash
     account(result.slot, true);
     expiries_.insert({expires_at, result.slot});
     result.graph = graph_change(result.slot, before, had_transit);
+    result.graph.relabelled = relabelled;
     return result;
 }
 

@@ -34,8 +34,11 @@ struct GraphChange {
     std::vector<EdgeChange> edges;
     bool transit_gained = false;  ///< a router may be crossed again
     bool transit_lost = false;
+    bool relabelled = false;  ///< same edges, but a router in the graph has a new incarnation
 
-    [[nodiscard]] bool any() const { return !edges.empty() || transit_gained || transit_lost; }
+    [[nodiscard]] bool any() const {
+        return !edges.empty() || transit_gained || transit_lost || relabelled;
+    }
 
     /// Something that routes may use is gone or dearer.
     [[nodiscard]] bool bad() const;

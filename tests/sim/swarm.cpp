@@ -63,7 +63,7 @@ class Swarm {
         for (std::uint64_t& weight : weights_) {
             weight = random_.chance(0.4) ? 0 : random_.between(1, 10);
         }
-        pause_between_ = random_.between(10, 400) * kMillisecond;
+        pause_between_ = random_.between(options_.pause_max / 40, options_.pause_max);
     }
 
     SwarmResult run() {
@@ -247,6 +247,10 @@ class Swarm {
     void heal() {
         const Time healed_at = world_.now();
         world_.heal();
+        if (result_.corrupted) {
+            // The last corrupt messages are still under way, and may cost a link yet.
+            world_.run_for(8 * kSecond);
+        }
         // The longest pauses that the protocol itself asks for: damping, and refused neighbours
         // (only corruption gets anyone refused).
         Time limit = 20 * kSecond + (result_.corrupted ? 130 * kSecond : Time{0});
@@ -287,7 +291,7 @@ class Swarm {
         // A damped parallel link may still come in; then nothing may happen any more.
         world_.run_for(held_for(world_.now()) + kSecond);
         const std::uint64_t before = originations();
-        world_.run_for(4 * kSecond);
+        world_.run_for(options_.quiet_for);
         if (result_.failure.empty()) {
             result_.failure = difference(world_);
         }

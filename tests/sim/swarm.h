@@ -18,10 +18,12 @@ struct SwarmOptions {
     std::size_t routers_min = 4;
     std::size_t routers_max = 24;
     Time faults_for = 8 * routing::kSecond;
-    std::uint64_t storm_max = 2000;  ///< addresses changed at once
-    bool corruption = true;          ///< bit flips and replays in one of four seeds
-    const Graph* graph = nullptr;    ///< not owned; instead of a random one
-    bool trace = false;              ///< say on stdout what is done, and when
+    Time pause_max = 400 * routing::kMillisecond;  ///< longest mean time between faults
+    Time quiet_for = 4 * routing::kSecond;         ///< watched at the end
+    std::uint64_t storm_max = 2000;                ///< addresses changed at once
+    bool corruption = true;                        ///< bit flips and replays in one of four seeds
+    const Graph* graph = nullptr;                  ///< not owned; instead of a random one
+    bool trace = false;                            ///< say on stdout what is done, and when
 };
 
 struct SwarmResult {
