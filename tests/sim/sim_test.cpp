@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 namespace amqmesh::sim {
 namespace {
 
@@ -121,6 +123,80 @@ TEST(Scenario, IncarnationMeetsThatOfAnEarlierLife) {
     world.routers()[1].clock_ms = second - 100;  // start() adds 1..100
     world.start(1);
     ASSERT_TRUE(converge(world, 20 * kSecond)) << difference(world);
+}
+
+// Its links stay, only its incarnation changes: all must publish the same graph again.
+TEST(Scenario, RenewedIncarnationReachesEveryTopology) {
+    World world = started(line(3));
+    ASSERT_TRUE(converge(world, 2 * kSecond));
+    world.crash(2, false);
+    world.run_for(kSecond);
+    world.routers()[2].clock_ms = 5000;
+    world.start(2);
+    ASSERT_TRUE(converge(world, 10 * kSecond)) << difference(world);
+    EXPECT_EQ(multicast_difference(world), "");
+    const auto& topology = world.routers()[0].mirror.topology;
+    EXPECT_EQ(topology->incarnations.at(topology->index_of(world.routers()[2].id)),
+              world.routers()[2].node->view(world.now()).incarnation);
+}
+
+// Two living routers of one name, not neighbours: it is told, and the younger one leaves.
+TEST(Scenario, DuplicateIdFarAway) {
+    World world(Options{}, 3);
+    const std::size_t older = world.add_router("same");
+    world.add_cable(older, world.add_router("m"), 1, kMillisecond);
+    world.add_cable(1, world.add_router("n"), 1, kMillisecond);
+    const std::size_t younger = world.add_router("same");
+    world.add_cable(2, younger, 1, kMillisecond);
+    for (const std::size_t router : {older, std::size_t{1}, std::size_t{2}}) {
+        world.start(router);
+    }
+    world.run_for(5 * kSecond);
+    world.routers()[younger].clock_ms = world.routers()[older].clock_ms + 60'000;
+    world.start(younger);
+    world.run_for(30 * kSecond);
+    EXPECT_GE(world.notes().at("DUPLICATE_ROUTER_ID"), 1U);
+    const auto adjacencies = [&](std::size_t router) {
+        return world.routers()[router].node->view(world.now()).adjacencies;
+    };
+    EXPECT_TRUE(adjacencies(younger).empty());
+    ASSERT_EQ(adjacencies(older).size(), 1U);
+    EXPECT_EQ(adjacencies(older)[0].state, routing::AdjacencyState::kFull);
+    EXPECT_TRUE(world.routers()[2].mirror.routes.contains(world.routers()[older].id));
+}
+
+// All graphs of four routers that are connected, all single and double link events on them, and
+// three speeds of each cable, so that messages meet in different orders.
+TEST(SmallWorlds, AllGraphsAllEventsEndRight) {
+    const std::array<std::pair<std::size_t, std::size_t>, 6> pairs = {
+        {{0, 1}, {0, 2}, {0, 3}, {1, 2}, {1, 3}, {2, 3}}};
+    std::size_t worlds = 0;
+    for (unsigned chosen = 1; chosen < 64; ++chosen) {
+        Graph graph = {"small", {"a", "b", "c", "d"}, {}};
+        for (std::size_t i = 0; i < pairs.size(); ++i) {
+            if ((chosen >> i) & 1U) {
+                const Time delay = kMillisecond * (1 + (i + chosen) % 3);
+                graph.edges.push_back({pairs[i].first, pairs[i].second, 1, delay});
+            }
+        }
+        for (std::size_t first = 0; first < graph.edges.size(); ++first) {
+            for (std::size_t second = 0; second < graph.edges.size(); ++second) {
+                World world(graph, Options{}, chosen);
+                world.start_all();
+                ASSERT_TRUE(converge(world, 2 * kSecond)) << chosen << difference(world);
+                world.set_up(first, false);
+                world.run_for((first + second) * 700);
+                world.set_up(second, first == second);
+                world.run_for(300 * kMillisecond);
+                ASSERT_EQ(difference(world), "") << chosen << " " << first << " " << second;
+                ASSERT_EQ(multicast_difference(world), "") << chosen;
+                world.heal();
+                ASSERT_TRUE(converge(world, 8 * kSecond)) << chosen << difference(world);
+                ++worlds;
+            }
+        }
+    }
+    EXPECT_EQ(worlds, 672U);
 }
 
 TEST(Scenario, AddressesComeAndGo) {
