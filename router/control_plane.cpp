@@ -88,6 +88,10 @@ std::optional<routing::Time> ControlPlane::next_deadline() const {
 
 void ControlPlane::end_burst(routing::Time now) {
     source_.set_now(now);
+    publish();
+}
+
+void ControlPlane::publish() {
     if (!builder_.changed()) {
         return;
     }
@@ -212,6 +216,7 @@ void ControlPlane::on_closed(routing::Time now, const link::report::ConnectionCl
 
 void ControlPlane::on_request(link::report::ManagementRequest&& request) {
     agent_.handle(request.message, [this](mgmt::Reply&& reply) {
+        publish();  // the asker's address may have come in the burst that brought the question
         const bool sent = outlet_.send(
             0, link::command::Originate{std::move(reply.to), std::move(reply.message)});
         if (!sent) {

@@ -59,6 +59,7 @@ class ControlPlane {
     void on_consumer(routing::Time now, const link::report::ConsumerDown& down);
     void on_closed(routing::Time now, const link::report::ConnectionClosed& closed);
     void apply_addresses();
+    void publish();
     void on_request(link::report::ManagementRequest&& request);
 
     Configuration& configuration_;
