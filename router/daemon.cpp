@@ -344,7 +344,7 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin {
     }
 
     void run() {
-        asio::signal_set signals(io, SIGTERM, SIGINT);
+        asio::signal_set signals(io, SIGTERM, SIGINT, SIGHUP);
         wait_signal(signals);
         workers.start();
         control.start(now());
