@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 # Sanitizers make everything several times slower; a deadline is for hanging, not for slowness.
 DEADLINE_S = float(os.environ.get("AMQMESH_TEST_DEADLINE", "30"))
+SANITIZED = os.environ.get("AMQMESH_SANITIZED") == "1"
 SANITIZER_REPORT = re.compile(
     r"ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:|ASSERT|terminate called")
 
@@ -86,8 +87,11 @@ class Node:
         if self.mode == "interior":
             listeners.append(dict({"name": "mesh", "host": "127.0.0.1", "port": self.ports["mesh"],
                                    "role": "inter-router"}, **self.listener))
-        config = {"router": {"id": self.name, "mode": self.mode, "workerThreads": self.workers},
-                  "listener": listeners}
+        router = {"id": self.name, "mode": self.mode, "workerThreads": self.workers}
+        if SANITIZED:
+            # A sanitized node on a busy machine may well be silent for a second.
+            router["heartbeatMultiplier"] = 10
+        config = {"router": router, "listener": listeners}
         if self.connect_to:
             config["connector"] = [
                 {"name": f"to-{index}", "host": "127.0.0.1", "port": mesh_port(target), "role": "inter-router",
@@ -105,9 +109,13 @@ class Node:
         path = self.folder / f"{self.name}.yaml"
         path.write_text(yaml(self.config()))
         self.log_offset = self.log_path.stat().st_size if self.log_path.exists() else 0
+        environment = dict(os.environ)
+        # What AddressSanitizer keeps of freed memory would hide whether memory is bounded.
+        environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + \
+            ":quarantine_size_mb=4:thread_local_quarantine_size_kb=64"
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([program("amqmeshd"), "--config", str(path)], stderr=log, stdout=log,
-                                            stdin=subprocess.DEVNULL)
+                                            stdin=subprocess.DEVNULL, env=environment)
         for listener in self.config()["listener"]:
             name = listener["name"]
             if name in self.ports:
