@@ -187,9 +187,17 @@ std::vector<std::size_t> components(const World& world) {
 }
 
 bool connected(const World& world) {
-    const auto& routers = world.routers();
-    if (std::any_of(routers.begin(), routers.end(), [](const Router& r) { return r.paused; })) {
-        return false;
+    // A link that is dearer than its parallel one changes no route, so count them.
+    const auto all_links_used = [](const Router& router) {
+        const auto& topology = router.mirror.topology;
+        return topology &&
+               topology->first[topology->self + std::size_t{1}] - topology->first[topology->self] ==
+                   router.cables.size();
+    };
+    for (const Router& router : world.routers()) {
+        if (router.paused || (alive(router) && !all_links_used(router))) {
+            return false;
+        }
     }
     return std::all_of(world.cables().begin(), world.cables().end(), [&](const Cable& cable) {
         const bool possible = cable.up && alive(world.routers()[cable.end[0]]) &&

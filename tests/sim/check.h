@@ -17,7 +17,8 @@ std::string difference(const World& world);
 /// following each router's own tree. REQUIRES: difference() is empty.
 std::string multicast_difference(const World& world);
 
-/// Every cable that can carry a connection does, and no router is paused.
+/// Every cable that can carry a connection does, every connection is in its routers' graphs, and no
+/// router is paused.
 bool connected(const World& world);
 
 /// Routers that exchange messages with each other, as component numbers; crashed ones alone.
