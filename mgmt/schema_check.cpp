@@ -131,7 +131,7 @@ class Checker {
     }
 
     // Clients send back what they read: a `type` or `identity` that says nothing new is fine.
-    bool echoes_type(std::size_t index, const Value& value) const {
+    [[nodiscard]] bool echoes_type(std::size_t index, const Value& value) const {
         if (type_.attributes[index].name == "type") {
             return find_type(value.text()) == &type_;
         }
