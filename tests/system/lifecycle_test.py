@@ -168,9 +168,9 @@ class Lifecycle(MeshTest):
     def test_the_log_says_what_happened(self):
         mesh = self.own_mesh()
         a, b = mesh.line("AB")
-        poll_until(lambda: re.search(r"\bB\b", a.log()), "A's log to name B")
+        poll_until(lambda: re.search(r"ADJ_FULL .*\bB\b", a.log()), "A's log to say that B is there")
         b.stop()
-        poll_until(lambda: len(re.findall(r"\bB\b", a.log())) > 1, "A's log to name B's end")
+        poll_until(lambda: re.search(r"ADJ_DOWN .*\bB\b", a.log()), "A's log to say that B has gone")
 
 
 if __name__ == "__main__":
