@@ -207,7 +207,7 @@ class Engine {
                  std::uint32_t delivery_id,
                  const DeliveryState& state,
                  bool settled);
-    /// Payload bytes of this session that wait in memory for an outgoing link. While they exceed
+    /// Payload bytes of a session that wait in memory for an outgoing link. While they exceed
     /// session_bytes_max the session's incoming window is not renewed.
     void hold(SessionIndex session, std::size_t bytes);
     void unhold(SessionIndex session, std::size_t bytes);
