@@ -11,7 +11,8 @@ namespace amqmesh::routing {
 
 namespace {
 
-constexpr std::size_t kBucketSyncMin = 512;  // smaller tables are sent whole
+constexpr std::size_t kBucketSyncMin = 512;   // smaller tables are sent whole
+constexpr std::size_t kTablePartsMax = 2048;  // of ~60 KiB, waiting for one neighbour
 constexpr std::size_t kAssemblyBytesMax = std::size_t{256} << 20U;
 
 }  // namespace
@@ -152,6 +153,10 @@ void Node::Impl::on_buckets(Adjacency& adjacency, const Summary& summary) {
 void Node::Impl::send_table(Adjacency& adjacency,
                             Slot slot,
                             const std::vector<std::uint32_t>& buckets) {
+    if (adjacency.table_parts.size() > kTablePartsMax) {
+        ++counters_.over_limit;  // it asks for more than it takes
+        return;
+    }
     const LspRecord& record = lsdb_.at(slot);
     const OriginAddresses& addresses = record.addresses;
     const std::uint64_t known = adjacency.queue.addresses_known(slot);
