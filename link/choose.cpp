@@ -90,7 +90,8 @@ void Forwarder::choose_by_key(IncomingDelivery& in,
         in.multicast = true;
         in.label.sequence =
             plane_.shared->multicast_sequence.fetch_add(1, std::memory_order_relaxed);
-        choose_multicast(route, plane_.table->self(), nullptr);
+        in.label.flow = routing::label_digest(*plane_.table->topology());
+        choose_multicast(route, in.label, nullptr);
         return;
     }
     auto local = pick_local(route, cursor);
@@ -162,7 +163,7 @@ void Forwarder::forget_balanced(const IncomingDelivery& in) {
 }
 
 void Forwarder::choose_multicast(const AddressRoute& route,
-                                 routing::RouterId origin,
+                                 const MeshLabel& label,
                                  const ConnectionId* arrival) {
     for (const auto& consumer : route.local) {
         if (!gone(consumer)) {
@@ -172,10 +173,37 @@ void Forwarder::choose_multicast(const AddressRoute& route,
             targets_.push_back(target);
         }
     }
-    const auto& topology = *plane_.table->topology();
-    if (route.remote.empty() || topology.ids.empty()) {
+    const auto& topologies = plane_.table->topologies();
+    const auto& current = *topologies.current();
+    if (route.remote.empty() || current.ids.empty()) {
         return;
     }
+    add_branches(current, route, label.ingress, arrival);
+    if (label.flow == routing::label_digest(current)) {
+        return;
+    }
+    // The node where it entered the mesh sees another graph (ROUTING 1.7 step 4). A router on the
+    // way there must not lose it: it follows that tree, too, or, when it does not know that graph,
+    // every link that the tree may use. Who gets it twice drops it.
+    if (const auto* theirs = topologies.find(label.flow); theirs != nullptr) {
+        add_branches(*theirs, route, label.ingress, arrival);
+        return;
+    }
+    auto before = routing::Topology::npos;
+    for (auto e = current.first[current.self]; e < current.first[current.self + 1]; ++e) {
+        const auto& edge = current.edges[e];
+        if (edge.to != before) {  // of parallel links one is enough
+            add_neighbour(edge.adjacency, arrival);
+        }
+        before = edge.to;
+    }
+}
+
+// Adds the neighbours below which `topology` has a consumer, seen from the root `origin`.
+void Forwarder::add_branches(const routing::Topology& topology,
+                             const AddressRoute& route,
+                             routing::RouterId origin,
+                             const ConnectionId* arrival) {
     const auto& tree = trees_.tree(topology, origin);
     std::vector<bool> wanted(tree.children.size(), false);
     for (const auto& remote : route.remote) {
@@ -187,16 +215,25 @@ void Forwarder::choose_multicast(const AddressRoute& route,
         wanted[static_cast<std::size_t>(tree.branch[index])] = true;
     }
     for (std::size_t child = 0; child < wanted.size(); ++child) {
-        const auto* neighbour =
-            wanted[child] ? plane_.table->connection(tree.children[child]) : nullptr;
-        if (neighbour == nullptr || (arrival != nullptr && *neighbour == *arrival)) {
-            continue;
+        if (wanted[child]) {
+            add_neighbour(tree.children[child], arrival);
         }
-        Target target;
-        target.kind = Target::Kind::kNeighbour;
-        target.neighbour = *neighbour;
-        targets_.push_back(target);
     }
+}
+
+// Adds a neighbour once, but never the one that the delivery came from.
+void Forwarder::add_neighbour(routing::AdjacencyId adjacency, const ConnectionId* arrival) {
+    const auto* neighbour = plane_.table->connection(adjacency);
+    if (neighbour == nullptr || (arrival != nullptr && *neighbour == *arrival) ||
+        std::ranges::any_of(targets_, [&](const Target& target) {
+            return target.kind == Target::Kind::kNeighbour && target.neighbour == *neighbour;
+        })) {
+        return;
+    }
+    Target target;
+    target.kind = Target::Kind::kNeighbour;
+    target.neighbour = *neighbour;
+    targets_.push_back(target);
 }
 
 void Forwarder::choose_from_client(IncomingDelivery& in, IncomingLink& link) {
@@ -223,14 +260,17 @@ void Forwarder::choose_from_mesh(IncomingDelivery& in,
         const auto index = topology.index_of(in.label.ingress);
         const auto incarnation =
             index < topology.incarnations.size() ? topology.incarnations[index] : 0;
+        // What entered the mesh here comes back only by a detour: everyone here has it.
         const auto verdict =
-            plane_.shared->multicast.see(in.label.ingress, incarnation, in.label.sequence);
+            in.label.ingress == table.self()
+                ? MulticastGuard::Verdict::kDuplicate
+                : plane_.shared->multicast.see(in.label.ingress, incarnation, in.label.sequence);
         if (verdict != MulticastGuard::Verdict::kNew) {
             ++plane_.counters.multicast_duplicates;
             return;
         }
         if (const auto* route = table.find(in.label.address); route != nullptr) {
-            choose_multicast(*route, in.label.ingress, &arrival);
+            choose_multicast(*route, in.label, &arrival);
         }
         return;
     }

@@ -95,8 +95,13 @@ class Forwarder {
                        std::uint32_t& cursor);
     void choose_from_mesh(IncomingDelivery& in, IncomingLink& link, const ConnectionId& arrival);
     void choose_multicast(const routing::AddressRoute& route,
-                          routing::RouterId origin,
+                          const MeshLabel& label,
                           const ConnectionId* arrival);
+    void add_branches(const routing::Topology& topology,
+                      const routing::AddressRoute& route,
+                      routing::RouterId origin,
+                      const ConnectionId* arrival);
+    void add_neighbour(routing::AdjacencyId adjacency, const ConnectionId* arrival);
     Target pick_local(const routing::AddressRoute& route, std::uint32_t& cursor) const;
     Target towards(routing::RouterId router, std::uint64_t flow) const;
     [[nodiscard]] bool gone(const routing::LocalConsumer& consumer) const;

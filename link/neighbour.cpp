@@ -14,8 +14,9 @@ namespace {
 /// Bound of one control message (routing::Limits::message_bytes and its section header).
 constexpr std::size_t kControlMessageMax = (1U << 20U) + 64;
 
+// What keeps its order shares a lane. A multicast label has the topology in place of the flow.
 std::uint64_t flow_key(const MeshLabel& label) {
-    return label.ingress ^ label.flow;
+    return label.ingress ^ (label.multicast() ? label.address : label.flow);
 }
 
 }  // namespace

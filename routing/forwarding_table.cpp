@@ -36,7 +36,7 @@ const ConnectionId* ForwardingTable::connection(AdjacencyId adjacency) const {
 ForwardingTableBuilder::ForwardingTableBuilder(RouterId self, std::string self_name) {
     table_.self_ = self;
     table_.self_name_ = std::move(self_name);
-    table_.topology_ = std::make_shared<const Topology>();
+    table_.topologies_.add(std::make_shared<const Topology>());
     table_.settings_ = std::make_shared<const AddressSettings>();
     table_.routers_ = std::make_shared<const std::unordered_map<RouterId, RouterRoute>>();
     table_.adjacencies_ = std::make_shared<const std::unordered_map<AdjacencyId, ConnectionId>>();
@@ -48,7 +48,7 @@ void ForwardingTableBuilder::set_settings(std::shared_ptr<const AddressSettings>
 }
 
 void ForwardingTableBuilder::set_topology(std::shared_ptr<const Topology> topology) {
-    table_.topology_ = std::move(topology);
+    table_.topologies_.add(std::move(topology));
     changed_ = true;
 }
 

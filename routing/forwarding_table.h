@@ -8,6 +8,7 @@
 
 #include "routing/address_settings.h"
 #include "routing/topology.h"
+#include "routing/topology_history.h"
 #include "routing/types.h"
 
 #include <array>
@@ -78,7 +79,12 @@ class ForwardingTable {
 
     [[nodiscard]] std::uint64_t generation() const { return generation_; }
 
-    [[nodiscard]] const std::shared_ptr<const Topology>& topology() const { return topology_; }
+    [[nodiscard]] const std::shared_ptr<const Topology>& topology() const {
+        return topologies_.current();
+    }
+
+    /// The topology in force and the ones before it.
+    [[nodiscard]] const TopologyHistory& topologies() const { return topologies_; }
 
     [[nodiscard]] const AddressSettings& settings() const { return *settings_; }
 
@@ -109,7 +115,7 @@ class ForwardingTable {
     std::uint64_t generation_ = 0;
     RouterId self_ = 0;
     std::string self_name_;
-    std::shared_ptr<const Topology> topology_;
+    TopologyHistory topologies_;
     std::shared_ptr<const AddressSettings> settings_;
     std::shared_ptr<const std::unordered_map<RouterId, RouterRoute>> routers_;
     std::shared_ptr<const std::unordered_map<AdjacencyId, ConnectionId>> adjacencies_;

@@ -118,6 +118,15 @@ void TestWorld::route(TestNode& node, TestNode& target, TestNode& via, std::uint
     run();
 }
 
+routing::AdjacencyId TestWorld::adjacency(const TestNode& from, const TestNode& to) const {
+    for (const auto& entry : adjacent_) {
+        if (entry.from == &from && entry.to == &to) {
+            return entry.adjacency;
+        }
+    }
+    return 0;
+}
+
 void TestWorld::share(const std::string& key, routing::Treatment treatment) {
     for (auto& from : nodes_) {
         const bool present = std::ranges::any_of(

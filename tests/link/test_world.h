@@ -73,6 +73,8 @@ class TestWorld {
     void link(TestNode& a, TestNode& b);
     /// `node` reaches `target` through its neighbour `via`.
     void route(TestNode& node, TestNode& target, TestNode& via, std::uint32_t cost);
+    /// The adjacency that link() made, seen from `from`.
+    [[nodiscard]] routing::AdjacencyId adjacency(const TestNode& from, const TestNode& to) const;
     /// Tells every node of the consumers that every other one reported for the key.
     void share(const std::string& key, routing::Treatment treatment);
     /// Cuts the TCP connection of a client or between two nodes.
