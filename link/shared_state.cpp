@@ -32,13 +32,19 @@ void GaugeBoard::give_back(std::uint32_t gauge) {
     free_.push_back(gauge);
 }
 
-std::shared_ptr<MulticastGuard::Origin> MulticastGuard::origin(routing::RouterId id,
-                                                               std::uint64_t incarnation) {
+bool MulticastGuard::Window::has(std::uint32_t sequence) const {
+    return seen[sequence % kWindow].load(std::memory_order_relaxed) == std::uint64_t{sequence} + 1;
+}
+
+MulticastGuard::Origin MulticastGuard::origin(routing::RouterId id, std::uint64_t incarnation) {
     const std::lock_guard lock(mutex_);
     auto& entry = origins_[id];
-    if (!entry || entry->incarnation != incarnation) {
-        entry = std::make_shared<Origin>();
-        entry->incarnation = incarnation;
+    if (!entry.window) {
+        entry = {incarnation, std::make_shared<Window>(), nullptr};
+    } else if (entry.incarnation == 0) {
+        entry.incarnation = incarnation;
+    } else if (incarnation > entry.incarnation) {
+        entry = {incarnation, std::make_shared<Window>(), entry.window};
     }
     auto result = entry;
     if (origins_.size() > kOriginsMax) {
@@ -55,8 +61,11 @@ std::shared_ptr<MulticastGuard::Origin> MulticastGuard::origin(routing::RouterId
 MulticastGuard::Verdict MulticastGuard::see(routing::RouterId id,
                                             std::uint64_t incarnation,
                                             std::uint32_t sequence) {
-    const auto window = origin(id, incarnation);
-    auto& slot = window->seen[sequence % kWindow];
+    const auto from = origin(id, incarnation);
+    if (from.before && from.before->has(sequence)) {
+        return Verdict::kDuplicate;
+    }
+    auto& slot = from.window->seen[sequence % kWindow];
     const std::uint64_t value = std::uint64_t{sequence} + 1;
     auto old = slot.load(std::memory_order_relaxed);
     while (true) {

@@ -68,27 +68,38 @@ class MulticastGuard {
 
     enum class Verdict : std::uint8_t { kNew, kDuplicate, kTooOld };
 
-    /// `incarnation` tells lives of the origin apart (from its LSP); 0 while unknown.
+    /// `incarnation` tells lives of the origin apart (from its LSP): it rises, but one life may
+    /// raise it, too, and workers learn of it at different moments. So a higher one starts a new
+    /// window and keeps the one before to look into; a lower one, or 0 (unknown), says nothing.
     Verdict see(routing::RouterId origin, std::uint64_t incarnation, std::uint32_t sequence);
 
   private:
-    struct Origin {
-        std::uint64_t incarnation = 0;
+    struct Window {
+        [[nodiscard]] bool has(std::uint32_t sequence) const;
+
         // Slot s holds the newest sequence number that is s modulo kWindow, plus 1; 0: none yet.
         std::array<std::atomic<std::uint64_t>, kWindow> seen{};
     };
 
-    std::shared_ptr<Origin> origin(routing::RouterId id, std::uint64_t incarnation);
+    struct Origin {
+        std::uint64_t incarnation = 0;
+        std::shared_ptr<Window> window;
+        std::shared_ptr<const Window> before;  // of the incarnation before; may be null
+    };
+
+    Origin origin(routing::RouterId id, std::uint64_t incarnation);
 
     std::mutex mutex_;  // the map only
-    std::unordered_map<routing::RouterId, std::shared_ptr<Origin>> origins_;
+    std::unordered_map<routing::RouterId, Origin> origins_;
 };
 
 /// Made once per process and given to every DataPlane.
 struct SharedState {
     GaugeBoard gauges;
     MulticastGuard multicast;
-    /// Sequence of multicast deliveries that enter the mesh here.
+    /// Sequence of multicast deliveries that enter the mesh here. Best started at a number that
+    /// rises from life to life (the time): routers that have not heard of the new life yet then
+    /// take its deliveries for new, too.
     std::atomic<std::uint32_t> multicast_sequence{1};
 };
 

@@ -1,6 +1,7 @@
 #include "router/worker_pool.h"
 
 #include "link/shared_state.h"
+#include "router/clock.h"
 
 #include <utility>
 
@@ -18,6 +19,7 @@ WorkerPool::WorkerPool(std::uint16_t count,
                        const std::function<void()>& retry)
     : lanes_(count) {
     const auto shared = std::make_shared<link::SharedState>();
+    shared->multicast_sequence = static_cast<std::uint32_t>(wall_clock_ms());
     std::vector<MailboxSender<link::CrossBatch>> batches;
     for (std::uint16_t index = 0; index < count; ++index) {
         Worker::Options options;

@@ -199,11 +199,22 @@ TEST(MulticastGuard, SeesEachDeliveryOnce) {
     EXPECT_EQ(guard.see(1, 1, 10), Verdict::kDuplicate);
     EXPECT_EQ(guard.see(1, 1, 9), Verdict::kNew);
     EXPECT_EQ(guard.see(2, 1, 10), Verdict::kNew);
-    EXPECT_EQ(guard.see(1, 2, 10), Verdict::kNew) << "another life of the origin";
     EXPECT_EQ(guard.see(2, 1, 10 + MulticastGuard::kWindow), Verdict::kNew);
     EXPECT_EQ(guard.see(2, 1, 10), Verdict::kTooOld);
     EXPECT_EQ(guard.see(3, 1, 0xffffffffU), Verdict::kNew);
     EXPECT_EQ(guard.see(3, 1, MulticastGuard::kWindow - 1), Verdict::kNew) << "sequence wraps";
+}
+
+TEST(MulticastGuard, AnotherIncarnationStartsAfreshButForgetsNothing) {
+    MulticastGuard guard;
+    using Verdict = MulticastGuard::Verdict;
+    EXPECT_EQ(guard.see(1, 0, 500), Verdict::kNew) << "its graph is not known here yet";
+    EXPECT_EQ(guard.see(1, 7, 500), Verdict::kDuplicate);
+    EXPECT_EQ(guard.see(1, 0, 500), Verdict::kDuplicate);
+    EXPECT_EQ(guard.see(1, 8, 500), Verdict::kDuplicate) << "it renewed its incarnation";
+    EXPECT_EQ(guard.see(1, 8, 10), Verdict::kNew) << "another life counts from elsewhere";
+    EXPECT_EQ(guard.see(1, 7, 10), Verdict::kDuplicate) << "another worker knows less";
+    EXPECT_EQ(guard.see(1, 8, 500), Verdict::kDuplicate);
 }
 
 TEST(MulticastGuard, TwoWorkersAgreeOnWhoWasFirst) {
