@@ -84,7 +84,8 @@ struct IncomingState {
     bool presettled = false;      ///< the message's sender wants no outcome
     bool complete = false;        ///< last frame seen (or aborted)
     bool settled = false;         ///< our outcome is given; frames still to come are thrown away
-    bool awaits_sender = false;   ///< outcome told unsettled (second mode): the sender settles
+    bool told = false;            ///< our outcome was told unsettled (second mode) ...
+    bool awaits_sender = false;   ///< ... and the sender is to settle
     bool in_process = false;      ///< collected for the node itself in `collected`
     bool multicast = false;
     std::uint8_t attempts = 0;   ///< how often another consumer was looked for

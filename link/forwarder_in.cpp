@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace amqmesh::link {
 
@@ -366,20 +367,29 @@ void Forwarder::settle(std::uint32_t slot, const DeliveryState& given) {
         forget_balanced(in);
         in.balanced_egress = 0;
     }
-    if (link != nullptr) {
+    in.settled = true;
+    if (link == nullptr) {
+        in.awaits_sender = false;
+        maybe_release_slot(slot);
+        return;
+    }
+    unhold(in, in.held);
+    if (!in.presettled) {
+        link->counters.count(state.outcome);
+        count_outcome(*link, state.outcome);
+    }
+    // Second mode: the sender settles last (AMQP 2.6.12), and until then it has not got its credit
+    // back.
+    in.awaits_sender =
+        !in.sender_settled && link->receiver_settle_mode == ReceiverSettleMode::kSecond;
+    if (!in.awaits_sender) {
         --link->outstanding;
         plane_.queue_credit(*connection, in.link);
-        unhold(in, in.held);
-        if (!in.presettled) {
-            link->counters.count(state.outcome);
-            count_outcome(*link, state.outcome);
-        }
-        if (!in.sender_settled) {
-            connection->engine().dispose(in.session, in.delivery_id, state, true);
-            plane_.touch(*connection);
-        }
     }
-    in.settled = true;
+    if (!in.sender_settled && !in.told) {
+        connection->engine().dispose(in.session, in.delivery_id, state, !in.awaits_sender);
+        plane_.touch(*connection);
+    }
     maybe_release_slot(slot);
 }
 
@@ -416,7 +426,8 @@ void Forwarder::on_copy_outcome(const DeliveryId& origin,
             connection->engine().dispose(in->session, in->delivery_id, state, false);
             plane_.touch(*connection);
             in->outcome.set(state);
-            in->awaits_sender = link->receiver_settle_mode == ReceiverSettleMode::kSecond;
+            in->told = in->awaits_sender =
+                link->receiver_settle_mode == ReceiverSettleMode::kSecond;
         }
         return;
     }
@@ -431,9 +442,7 @@ void Forwarder::on_copy_outcome(const DeliveryId& origin,
         return;
     }
     if (!in->multicast) {
-        in->awaits_sender = false;  // the sender settled, or the consumer was faster
-        const bool told = in->sender_settled && in->outcome.outcome != Outcome::kNone;
-        settle(origin.slot, told ? DeliveryState{in->outcome.outcome, {}} : state);
+        settle(origin.slot, in->told ? DeliveryState{in->outcome.outcome, {}} : state);
         return;
     }
     if (in->outcome.outcome == Outcome::kNone || rank(state.outcome) > rank(in->outcome.outcome)) {
@@ -452,7 +461,12 @@ void Forwarder::on_sender_disposition(std::uint64_t context, bool settled) {
         return;
     }
     in->sender_settled = true;
-    in->awaits_sender = false;
+    if (std::exchange(in->awaits_sender, false) && in->settled) {
+        if (Connection* connection = nullptr; auto* link = link_of(*in, connection)) {
+            --link->outstanding;
+            plane_.queue_credit(*connection, in->link);
+        }
+    }
     for (std::size_t i = 0; i < in->copies.size(); ++i) {
         const auto copy = in->copies[i];
         if (copy.done) {
