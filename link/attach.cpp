@@ -16,13 +16,27 @@ bool has_capability(const Terminus& terminus, std::string_view capability) {
     return std::ranges::find(terminus.capabilities, capability) != terminus.capabilities.end();
 }
 
-/// What we say back of the peer's terminus: what we keep, and nothing that we do not honour.
+/// What we say back of the peer's terminus: what we keep, and nothing that we do not honour (no
+/// filter, capability, durability or distribution mode).
 Terminus answered(const Terminus& asked) {
     Terminus answer;
     answer.kind = asked.kind;
     answer.address = asked.address;
-    answer.capabilities = asked.capabilities;
     return answer;
+}
+
+routing::Treatment treatment_of(const routing::AddressKey& key,
+                                const routing::AddressSettings& settings) {
+    switch (key.kind) {
+        case AddressClass::kMobile:
+            return settings.treatment(key.text);
+        case AddressClass::kAllRouters:
+            return routing::Treatment::kMulticast;
+        case AddressClass::kLocal:
+        case AddressClass::kTopological:
+            break;
+    }
+    return routing::Treatment::kClosest;
 }
 
 }  // namespace
@@ -64,13 +78,11 @@ void Connection::attach_sender(LinkIndex link, const RemoteAttach& attach) {
         target.address = "_$temp." + plane_.unique_name();
     }
     const auto key = routing::parse_address(*target.address, plane_.config.router_name);
-    if (!key || key->kind == AddressClass::kAllRouters) {
+    if (!key) {
         refuse(link, "amqp:invalid-field", "the target address is not one the router can route");
         return;
     }
-    const auto treatment = key->kind == AddressClass::kMobile
-                               ? plane_.table->settings().treatment(key->text)
-                               : routing::Treatment::kClosest;
+    const auto treatment = treatment_of(*key, plane_.table->settings());
     if (treatment == routing::Treatment::kUnavailable) {
         refuse(link, "amqp:not-found", "the address is configured unavailable");
         return;
@@ -99,7 +111,7 @@ void Connection::attach_receiver(LinkIndex link, const RemoteAttach& attach) {
     } else if (attach.source.address) {
         key = routing::parse_address(*attach.source.address, plane_.config.router_name);
     }
-    if (!key || key->kind == AddressClass::kAllRouters) {
+    if (!key) {
         refuse(link,
                "amqp:invalid-field",
                "a receiver needs a source address that the router can route");
@@ -110,9 +122,7 @@ void Connection::attach_receiver(LinkIndex link, const RemoteAttach& attach) {
             link, "amqp:not-allowed", "a receiver cannot attach to another router's own address");
         return;
     }
-    const auto treatment = key->kind == AddressClass::kMobile
-                               ? plane_.table->settings().treatment(key->text)
-                               : routing::Treatment::kClosest;
+    const auto treatment = treatment_of(*key, plane_.table->settings());
     if (treatment == routing::Treatment::kUnavailable) {
         refuse(link, "amqp:not-found", "the address is configured unavailable");
         return;

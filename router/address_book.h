@@ -33,9 +33,10 @@ class AddressBook {
     std::map<std::string, std::set<link::ConsumerId>, std::less<>> consumers_;
 };
 
-/// Only mobile addresses are told to the mesh; the others live and die on their router.
+/// Mobile addresses and those of all routers are told to the mesh; the others live and die on their
+/// router.
 inline bool is_flooded(std::string_view key) {
-    return !key.empty() && key.front() == 'M';
+    return !key.empty() && (key.front() == 'M' || key.front() == 'T');
 }
 
 }  // namespace amqmesh::router

@@ -27,7 +27,7 @@ namespace amqmesh::routing {
 /// within 60 s told Goodbye.
 struct Limits {
     std::size_t name_bytes = 64;
-    std::size_t key_bytes = 1024;
+    std::size_t key_bytes = 1100;  ///< an address of 1 KiB and its class
     std::size_t links_per_router = 4096;
     std::size_t routers = 20'000;
     std::size_t addresses_per_origin = 1'000'000;
