@@ -16,6 +16,29 @@ using routing::Treatment;
 /// Outstanding deliveries towards one router up to which it counts as eligible for `balanced`.
 constexpr std::uint32_t kRemoteOutstandingMax = 250;
 
+/// One of several ways of equal cost: the highest score (rendezvous hashing), so that a flow keeps
+/// to its way and only those of a lost way change. Salted by router, or all hops would choose
+/// alike.
+ConnectionId equal_way(const std::vector<ConnectionId>& ways, std::uint64_t salted_flow) {
+    const auto mixed = [](std::uint64_t value) {
+        value = (value ^ value >> 31U) * 0xbf58476d1ce4e5b9ULL;
+        return (value ^ value >> 29U) * 0x94d049bb133111ebULL;
+    };
+    const auto score = [&](const ConnectionId& way) {
+        return mixed(mixed(salted_flow) ^
+                     (std::uint64_t{way.worker} << 48U | std::uint64_t{way.slot} << 16U |
+                      (way.generation & 0xffffU))) >>
+               8U;
+    };
+    const auto* best = &ways.front();
+    for (const auto& way : ways) {
+        if (score(way) > score(*best)) {
+            best = &way;
+        }
+    }
+    return *best;
+}
+
 std::uint64_t balance_key(routing::AddressHash address, routing::RouterId router) {
     return address ^ (router * 0x9e3779b97f4a7c15ULL);
 }
@@ -41,8 +64,11 @@ Target Forwarder::towards(routing::RouterId router, std::uint64_t flow) const {
     }
     Target target;
     target.kind = Target::Kind::kNeighbour;
-    target.neighbour = route->next_hops[flow % route->next_hops.size()];
+    target.neighbour = route->next_hops.front();
     target.egress = router;
+    if (route->next_hops.size() > 1) {
+        target.neighbour = equal_way(route->next_hops, flow ^ plane_.table->self());
+    }
     return target;
 }
 

@@ -50,7 +50,7 @@ struct Configuration {
     std::uint16_t workers = 1;
     std::uint32_t heartbeat_ms = 300;
     std::uint32_t detect_mult = 3;
-    std::uint32_t max_paths = 1;
+    std::uint32_t max_paths = 4;
     routing::Treatment default_treatment = routing::Treatment::kBalanced;
     std::vector<ListenerConfig> listeners;
     std::vector<ConnectorConfig> connectors;
