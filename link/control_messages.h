@@ -4,6 +4,7 @@
 
 #include "link/amqp_types.h"
 #include "link/ids.h"
+#include "link/settle_figures.h"
 #include "routing/forwarding_table.h"
 
 #include <cstddef>
@@ -35,6 +36,8 @@ struct LinkRow {
     std::uint64_t dropped_presettled = 0, accepted = 0, rejected = 0, released = 0, modified = 0;
     std::uint32_t credit = 0;
     std::uint64_t zero_credit_s = 0;
+    AgeCounters ages;
+    double settle_rate = 0;  ///< per second
     std::uint8_t priority = 0;
 };
 
@@ -60,11 +63,15 @@ struct PlaneCounters {
                   modified = 0;
     std::uint64_t ingress = 0, egress = 0, transit = 0;
     std::uint64_t hop_limit_drops = 0, multicast_duplicates = 0, bounced = 0;
+    AgeCounters ages;                 ///< of deliveries coming in
+    RouterAges settle_ages;           ///< of unsettled deliveries that entered the mesh here
+    std::uint64_t links_blocked = 0;  ///< without credit for more than 10 s; set by snapshots
 };
 
 struct AddressCounters {
     routing::AddressHash hash = 0;
-    std::uint64_t ingress = 0, egress = 0, transit = 0, outstanding = 0;
+    std::uint64_t ingress = 0, egress = 0, transit = 0, outstanding = 0, in_process = 0;
+    AddressAges settle_ages;  ///< of unsettled deliveries that entered the mesh here
 };
 
 struct PlaneSnapshot {

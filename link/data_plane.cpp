@@ -161,6 +161,9 @@ std::optional<Time> DataPlane::tick(Time now) {
     auto& plane = impl_->plane;
     plane.now = now;
     auto next = impl_->forwarder.tick();
+    if (const auto sweep = impl_->forwarder.sweep()) {
+        next = next ? std::min(*next, *sweep) : *sweep;
+    }
     if (!impl_->has_neighbours) {
         return next;
     }

@@ -8,6 +8,7 @@
 
 #include "link/amqp_types.h"
 #include "link/content.h"
+#include "link/control_messages.h"
 #include "link/engine.h"
 #include "link/ids.h"
 #include "link/mesh_label.h"
@@ -79,7 +80,10 @@ struct IncomingState {
     std::uint32_t delivery_id = 0;
 
     DeliveryId self;
+    Time begun = 0;                      ///< when its first frame came
+    AddressCounters* address = nullptr;  ///< where it is counted as outstanding, if it is
 
+    bool stuck = false;           ///< counted as stuck
     bool sender_settled = false;  ///< no disposition is due on this hop
     bool presettled = false;      ///< the message's sender wants no outcome
     bool complete = false;        ///< last frame seen (or aborted)
@@ -137,6 +141,8 @@ struct OutgoingState {
     bool second_mode = false;    ///< the sender wants to settle last
     bool to_mesh = false;
     bool multicast = false;
+    bool stuck = false;  ///< counted as stuck on its link
+    Time begun = 0;      ///< when this worker got it
     std::uint32_t connection = kNoSlot;
     std::uint32_t link = 0;
     SessionIndex session = 0;

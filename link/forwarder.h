@@ -36,7 +36,7 @@ class Forwarder {
     /// The link may be writable again.
     void pump(Connection& connection, LinkIndex index);
     void on_outgoing_gone(Connection& connection, LinkIndex index, OutgoingLink& link);
-    void update_gauge(Connection& connection, LinkIndex index, const OutgoingLink& link);
+    void update_gauge(Connection& connection, LinkIndex index, OutgoingLink& link);
 
     // -- others -----------------------------------------------------------------------------------
     void on_record(const Record& record, std::span<const std::byte> payload);
@@ -46,6 +46,10 @@ class Forwarder {
     void originate(std::string_view address, std::span<const std::byte> message);
     /// Parked deliveries whose time is over are released. When to call next.
     std::optional<Time> tick();
+    /// Marks a part of the deliveries that have become stuck. When to call next.
+    std::optional<Time> sweep();
+    /// Links without credit for more than 10 s.
+    [[nodiscard]] static std::uint64_t blocked_links(Connection& connection, Time now);
 
     static constexpr Time kParkTime = 100 * routing::kMillisecond;
     static constexpr std::size_t kParkedMax = 65536;
@@ -78,6 +82,9 @@ class Forwarder {
     void unroutable(std::uint32_t slot);
     void settle(std::uint32_t slot, const DeliveryState& state);
     void count_outcome(const IncomingLink& link, Outcome outcome);
+    void count_settled(IncomingDelivery& in, IncomingLink* link);
+    /// The copy leaves its link's lists.
+    void count_left(OutgoingLink& link, const OutgoingDelivery& out) const;
     void maybe_release_slot(std::uint32_t slot);
     void on_copy_outcome(const DeliveryId& origin,
                          std::uint16_t copy,
@@ -146,6 +153,8 @@ class Forwarder {
     Plane& plane_;
     std::vector<Target> targets_;  // scratch of one forward()
     std::uint32_t sequence_ = 0;
+    Time next_sweep_ = 0;
+    std::uint32_t swept_incoming_ = 0, swept_outgoing_ = 0;  // slots looked at in this sweep
     TreeCache trees_;
     // `balanced`: deliveries outstanding towards a remote router, by address and router.
     std::unordered_map<std::uint64_t, std::uint32_t> balanced_;

@@ -37,6 +37,12 @@ std::uint16_t flow_of(const LinkKey& key, std::uint16_t worker) {
     return static_cast<std::uint16_t>(mixed >> 48U);
 }
 
+void count_ingress(IncomingDelivery& in, AddressCounters& counters) {
+    ++counters.ingress;
+    ++counters.outstanding;
+    in.address = &counters;
+}
+
 }  // namespace
 
 IncomingLink* Forwarder::link_of(const IncomingDelivery& in, Connection*& connection) {
@@ -93,6 +99,7 @@ void Forwarder::on_transfer(Connection& connection, IncomingLink& link, Transfer
     in.sender_settled = transfer.settled;
     in.message_format = transfer.message_format;
     in.complete = !transfer.more;
+    in.begun = plane_.now;
     ++link.counters.deliveries;
     ++link.outstanding;
     const Payload payload{transfer.payload, transfer.chunk, transfer.more};
@@ -145,7 +152,7 @@ void Forwarder::begin_from_client(Connection& connection,
     if (link.address_counters == nullptr) {
         link.address_counters = &plane_.address_counters(link.hash);
     }
-    ++link.address_counters->ingress;
+    count_ingress(in, *link.address_counters);
     targets_.clear();
     choose_from_client(in, link);
     forward(slot, {}, payload);
@@ -172,7 +179,7 @@ void Forwarder::route_anonymous(std::uint32_t slot, const Payload& payload) {
     }
     const auto text = key->key();
     in.label.address = routing::hash_key(text);
-    ++plane_.address_counters(in.label.address).ingress;
+    count_ingress(in, plane_.address_counters(in.label.address));
     targets_.clear();
     if (key->kind == routing::AddressClass::kTopological) {
         if (const auto target = towards(routing::router_id(key->router), in.label.flow);
@@ -256,6 +263,7 @@ void Forwarder::forward(std::uint32_t slot, const ConnectionId& arrival, const P
 
 void Forwarder::deliver_in_process(std::uint32_t slot) {
     auto& in = plane_.incoming.at(slot);
+    ++plane_.address_counters(in.label.address).in_process;
     plane_.outlet.report(report::ManagementRequest{std::move(in.collected)});
     in.collected.clear();
     settle(slot, {Outcome::kAccepted, {}});
@@ -368,6 +376,7 @@ void Forwarder::settle(std::uint32_t slot, const DeliveryState& given) {
         in.balanced_egress = 0;
     }
     in.settled = true;
+    count_settled(in, link);
     if (link == nullptr) {
         in.awaits_sender = false;
         maybe_release_slot(slot);
@@ -525,6 +534,7 @@ void Forwarder::originate(std::string_view address, std::span<const std::byte> m
     auto& in = plane_.incoming.at(slot);
     in.reset();
     in.self = {plane_.config.worker, slot, plane_.incoming.generation(slot)};
+    in.begun = plane_.now;
     in.sender_settled = in.presettled = in.complete = true;
     in.label.presettled = true;
     in.label.ingress = plane_.table->self();

@@ -55,6 +55,7 @@ void Forwarder::offer(std::uint32_t slot,
         {plane_.config.worker, out_slot, plane_.outgoing.generation(out_slot), false});
     auto& out = plane_.outgoing.at(out_slot);
     out.reset();
+    out.begun = plane_.now;
     out.origin = in.self;
     out.copy = copy;
     out.presettled = in.presettled;
@@ -182,6 +183,7 @@ void Forwarder::finish_sending(Connection& connection,
                                std::uint32_t out_slot) {
     auto& out = plane_.outgoing.at(out_slot);
     if (out.send_settled) {
+        count_left(link, out);
         conclude(out_slot, {Outcome::kAccepted, {}});
     } else {
         out.stage = OutgoingDelivery::Stage::kSent;
@@ -290,11 +292,16 @@ void Forwarder::pump(Connection& connection, LinkIndex index) {
     update_gauge(connection, index, *link);
 }
 
-void Forwarder::update_gauge(Connection& connection, LinkIndex index, const OutgoingLink& link) {
+void Forwarder::update_gauge(Connection& connection, LinkIndex index, OutgoingLink& link) {
+    const auto credit = static_cast<std::int64_t>(connection.engine().send_credit(index));
+    if (credit > 0) {
+        link.zero_credit_since = 0;
+    } else if (link.zero_credit_since == 0) {
+        link.zero_credit_since = plane_.now;
+    }
     if (link.gauge == 0) {
         return;
     }
-    const auto credit = static_cast<std::int64_t>(connection.engine().send_credit(index));
     const auto free = std::min<std::int64_t>(credit, INT32_MAX) - link.waiting.size;
     plane_.shared->gauges.set(
         link.gauge, {static_cast<std::int32_t>(free), link.waiting.size + link.sent.size});
@@ -329,6 +336,7 @@ void Forwarder::on_consumer_disposition(std::uint64_t context,
     const auto index = out->link;
     if (auto* link = connection != nullptr ? connection->outgoing(index) : nullptr) {
         link->counters.count(state.outcome);
+        count_left(*link, *out);
         if (out->stage == OutgoingDelivery::Stage::kSending) {
             // Settled before the last frame: the rest is of no use to anyone.
             connection->engine().abort_delivery(index);
@@ -370,6 +378,7 @@ void Forwarder::abort_copy(std::uint32_t out_slot) {
     }
     const auto index = out.link;
     const bool begun = out.stage == OutgoingDelivery::Stage::kSending;
+    link->counters.ages.stuck -= out.stuck ? 1U : 0U;
     if (out.stage == OutgoingDelivery::Stage::kSent) {
         remove(link->sent, out_slot);
         settle_downstream(out);
@@ -412,6 +421,7 @@ void Forwarder::on_outgoing_gone(Connection& connection, LinkIndex index, Outgoi
 
 void Forwarder::redispatch(std::uint32_t out_slot) {
     auto& out = plane_.outgoing.at(out_slot);
+    out.stuck = false;  // its link is gone: the next one counts it again
     const auto target = out.multicast ? Target{} : choose_again(out);
     if (target.kind == Target::Kind::kNone || target.kind == Target::Kind::kInProcess) {
         const bool way_may_come = !out.multicast && (out.label.egress != 0 || out.avoid != 0);
@@ -451,6 +461,7 @@ void Forwarder::retry(std::uint32_t slot) {
     const auto out_slot = plane_.outgoing.take();
     auto& out = plane_.outgoing.at(out_slot);
     out.reset();
+    out.begun = plane_.now;
     out.origin = in.self;
     out.presettled = in.presettled;
     out.complete = true;
@@ -588,6 +599,7 @@ void Forwarder::on_record(const Record& record, std::span<const std::byte> paylo
             const auto slot = plane_.outgoing.take();
             auto& out = plane_.outgoing.at(slot);
             out.reset();
+            out.begun = plane_.now;
             out.origin = record.origin;
             out.copy = record.copy;
             out.presettled = record.presettled;
@@ -637,6 +649,7 @@ void Forwarder::on_sender_settled_here(std::uint32_t out_slot) {
     auto* connection =
         plane_.connection(out.connection, plane_.connections.generation(out.connection));
     if (auto* link = connection != nullptr ? connection->outgoing(out.link) : nullptr) {
+        count_left(*link, out);
         remove(link->sent, out_slot);
     }
     conclude(out_slot, {Outcome::kAccepted, {}});

@@ -4,6 +4,7 @@
 #include "link/amqp_types.h"
 #include "link/control_messages.h"
 #include "link/delivery.h"
+#include "link/settle_figures.h"
 #include "routing/address_key.h"
 #include "routing/forwarding_table.h"
 
@@ -27,8 +28,15 @@ enum class LinkPurpose : std::uint8_t {
 struct LinkCounters {
     std::uint64_t deliveries = 0, presettled = 0, dropped_presettled = 0;
     std::uint64_t accepted = 0, rejected = 0, released = 0, modified = 0;
+    AgeCounters ages;
+    SettleRate rate;
 
     void count(Outcome outcome);
+
+    void settled(Time now, Time begun, bool was_stuck) {
+        ages.settled(now - begun, was_stuck);
+        rate.count(now);
+    }
 };
 
 /// Deliveries in one of an outgoing link's stages, in order (indices into the plane's slab).
@@ -82,6 +90,7 @@ struct OutgoingLink {
     DeliveryList waiting;  ///< kWaiting and kSending (first only)
     DeliveryList sent;     ///< kSent
     Time attached_at = 0;
+    Time zero_credit_since = 0;                   ///< 0: it has credit
     AddressCounters* address_counters = nullptr;  // the plane's
     LinkCounters counters;
 };

@@ -2,6 +2,7 @@
 // and is safe to keep after that life ended. Blocks are never moved; one owner thread.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cstddef>
@@ -62,6 +63,20 @@ class Slab {
                 visit(slot, entry(slot).object);
             }
         }
+    }
+
+    /// Visits live objects among the next `budget` slots after `cursor`, which moves on. True: the
+    /// end was reached.
+    template <typename Visit>
+    bool visit_some(std::uint32_t& cursor, std::uint32_t budget, Visit visit) {
+        const auto end = static_cast<std::uint32_t>(
+            std::min<std::size_t>(blocks_.size() * kBlock, std::size_t{cursor} + budget));
+        for (; cursor < end; ++cursor) {
+            if (entry(cursor).live) {
+                visit(cursor, entry(cursor).object);
+            }
+        }
+        return cursor >= blocks_.size() * kBlock;
     }
 
   private:

@@ -1,6 +1,7 @@
 #include "link/snapshot.h"
 
 #include "link/connection.h"
+#include "link/forwarder.h"
 
 namespace amqmesh::link {
 
@@ -29,6 +30,11 @@ void copy_counters(LinkRow& row, const LinkCounters& counters) {
     row.rejected = counters.rejected;
     row.released = counters.released;
     row.modified = counters.modified;
+    row.ages = counters.ages;
+}
+
+std::uint64_t seconds_since(Time since, Time now) {
+    return since == 0 || since > now ? 0 : (now - since) / routing::kSecond;
 }
 
 LinkRow incoming_row(const IncomingLink& link, const Engine& engine, LinkIndex index, Time now) {
@@ -41,8 +47,8 @@ LinkRow incoming_row(const IncomingLink& link, const Engine& engine, LinkIndex i
     row.capacity = link.capacity;
     row.unsettled = link.outstanding;
     row.credit = engine.credit(index);
-    row.zero_credit_s =
-        link.zero_credit_since == 0 ? 0 : (now - link.zero_credit_since) / routing::kSecond;
+    row.zero_credit_s = seconds_since(link.zero_credit_since, now);
+    row.settle_rate = link.counters.rate.per_second(now);
     copy_counters(row, link.counters);
     return row;
 }
@@ -56,6 +62,8 @@ LinkRow outgoing_row(const OutgoingLink& link, const Engine& engine, LinkIndex i
     row.credit = engine.send_credit(index);
     row.undelivered = link.waiting.size;
     row.unsettled = link.sent.size;
+    row.zero_credit_s = seconds_since(link.zero_credit_since, now);
+    row.settle_rate = link.counters.rate.per_second(now);
     copy_counters(row, link.counters);
     return row;
 }
@@ -90,6 +98,7 @@ std::unique_ptr<PlaneSnapshot> take_snapshot(Plane& plane, const command::TakeSn
         auto& connection = *holder.connection;
         if (what.connections) {
             snapshot->connections.push_back(connection.row());
+            snapshot->counters.links_blocked += Forwarder::blocked_links(connection, plane.now);
         }
         if (what.links) {
             add_links(*snapshot, connection, plane.now);

@@ -78,6 +78,29 @@ void add_columns(prometheus::MetricFamily& to,
     }
 }
 
+// Counts of a `settleAges` attribute: bucket i ends at 64 us * ratio^i, the last one has no end.
+void add_ages(prometheus::MetricFamily& to, Labels labels, const Row& row, double ratio) {
+    const List* counts = row.at("settleAges").as<List>();
+    if (counts == nullptr || counts->empty()) {
+        return;
+    }
+    prometheus::ClientMetric metric;
+    metric.label = std::move(labels);
+    double bound = 64e-6;
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i + 1 < counts->size(); ++i, bound *= ratio) {
+        sum += (*counts)[i].unsigned_integer();
+        metric.histogram.bucket.push_back({sum, bound});
+    }
+    metric.histogram.sample_count = sum + counts->back().unsigned_integer();
+    metric.histogram.sample_sum = row.at("settleAgesSum").number() / 1e6;
+    to.metric.push_back(std::move(metric));
+}
+
+prometheus::MetricFamily histogram(std::string name, std::string help) {
+    return family(std::move(name), std::move(help), prometheus::MetricType::Histogram);
+}
+
 void add_one(Families& out, prometheus::MetricFamily&& to, const Value& value) {
     if (!value.is_null()) {
         add(to, {}, value.number());
@@ -134,6 +157,25 @@ void describe_deliveries(Families& out, const Row& router) {
             counter("amqmesh_dropped_presettled_deliveries_total",
                     "Settled deliveries that nobody could receive."),
             router.at("droppedPresettledDeliveries"));
+    auto delayed = counter("amqmesh_delayed_deliveries_total",
+                           "Deliveries settled late: more than 1 s or more than 10 s after they "
+                           "came in.");
+    add_columns(delayed,
+                router,
+                {},
+                "longer_than",
+                {{"deliveriesDelayed1Sec", "1s"}, {"deliveriesDelayed10Sec", "10s"}});
+    take(out, std::move(delayed));
+    add_one(out,
+            gauge("amqmesh_stuck_deliveries", "Deliveries unsettled for more than 10 s now."),
+            router.at("deliveriesStuck"));
+    add_one(out,
+            gauge("amqmesh_blocked_links", "Links without credit for more than 10 s."),
+            router.at("linksBlocked"));
+    auto ages = histogram("amqmesh_settle_seconds",
+                          "Time until deliveries that entered the mesh here were settled.");
+    add_ages(ages, {}, router, 2);
+    take(out, std::move(ages));
 }
 
 void describe_connections(Families& out, const std::vector<Row>& connections, std::size_t most) {
@@ -191,7 +233,12 @@ std::vector<const Row*> busiest(const std::vector<Row>& addresses, std::size_t m
     return rows;
 }
 
-void describe_addresses(Families& out, const std::vector<Row>& addresses, std::size_t most) {
+void describe_addresses(Families& out,
+                        const std::vector<Row>& addresses,
+                        const MetricsOptions& options) {
+    auto ages = histogram("amqmesh_address_settle_seconds",
+                          "Time until deliveries to an address that entered the mesh here were "
+                          "settled; the busiest addresses only.");
     auto deliveries = counter("amqmesh_address_deliveries_total",
                               "Deliveries to an address by their way through this node.");
     auto consumers = gauge("amqmesh_address_consumers",
@@ -199,7 +246,7 @@ void describe_addresses(Families& out, const std::vector<Row>& addresses, std::s
                            "(remote).");
     auto unsettled =
         gauge("amqmesh_address_unsettled_deliveries", "Deliveries to an address not yet settled.");
-    const std::vector<const Row*> shown = busiest(addresses, most);
+    const std::vector<const Row*> shown = busiest(addresses, options.addresses_max);
     for (const Row* row : shown) {
         // The key is the class letter, a phase digit and the text.
         const std::string_view key = row->text("key");
@@ -220,10 +267,14 @@ void describe_addresses(Families& out, const std::vector<Row>& addresses, std::s
         if (row->has("trackedDeliveries")) {
             add(unsettled, labels, row->at("trackedDeliveries").number());
         }
+        if (ages.metric.size() < options.histograms_max && row->at("settleAgesSum").number() > 0) {
+            add_ages(ages, labels, *row, 4);
+        }
     }
     take(out, std::move(deliveries));
     take(out, std::move(consumers));
     take(out, std::move(unsettled));
+    take(out, std::move(ages));
     auto hidden = gauge("amqmesh_addresses_without_series",
                         "Addresses that have no series of their own here.");
     add(hidden, {}, static_cast<double>(addresses.size() - shown.size()));
@@ -279,7 +330,7 @@ std::string metrics_text(const MetricsRows& rows, const MetricsOptions& options)
         describe_deliveries(families, router);
     }
     describe_connections(families, rows.connections, options.neighbours_max);
-    describe_addresses(families, rows.addresses, options.addresses_max);
+    describe_addresses(families, rows.addresses, options);
     describe_routes(families, rows.nodes, options.routers_max);
     return prometheus::TextSerializer{}.Serialize(families);
 }

@@ -14,6 +14,7 @@ struct MetricsOptions {
     /// Addresses with series of their own: the busiest ones. The rest is counted, not listed, so
     /// that clients cannot make the monitoring grow without end.
     std::size_t addresses_max = 1000;
+    std::size_t histograms_max = 100;  ///< of those addresses; each is 13 series
     std::size_t neighbours_max = 1000;
     std::size_t routers_max = 1000;
 };

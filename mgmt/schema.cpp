@@ -15,12 +15,12 @@ namespace {
 
 std::vector<EntityType> join_tables() {
     std::vector<EntityType> all;
-    const auto add = [&](std::span<const EntityType> types) {
-        all.insert(all.end(), types.begin(), types.end());
-    };
-    add(table::configuration_types());
-    add(table::unsupported_types());
-    add(table::operational_types());
+    for (const auto types :
+         {table::configuration_types(), table::unsupported_types(), table::operational_types()}) {
+        for (const EntityType& type : types) {
+            all.push_back(type);
+        }
+    }
     return all;
 }
 

@@ -175,7 +175,7 @@ constexpr auto kRouter = entity(
         {.name = "modifiedDeliveries", .type = kInteger, .description = "Ended as modified."},
         {.name = "deliveriesDelayed1Sec",
          .type = kInteger,
-         .description = "Settled more than 1 s after they came in."},
+         .description = "Settled more than 1 s after they came in, but not more than 10 s."},
         {.name = "deliveriesDelayed10Sec",
          .type = kInteger,
          .description = "Settled more than 10 s after they came in."},
@@ -211,6 +211,15 @@ constexpr auto kRouter = entity(
          .type = kInteger,
          .description = "Resident memory of the process.",
          .unit = "bytes"},
+        {.name = "settleAges",
+         .type = kList,
+         .description = "Unsettled deliveries that entered the mesh here, by the time until they "
+                        "were settled: below 64 us, below 2 times as long, and so on; the last one "
+                        "has no bound."},
+        {.name = "settleAgesSum",
+         .type = kInteger,
+         .description = "Sum of these times.",
+         .unit = "us"},
     }));
 
 // Listeners and connectors have these in common.

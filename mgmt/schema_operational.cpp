@@ -55,11 +55,20 @@ constexpr auto kAddress = entity(
          .description = "Unsettled deliveries by next hop."},
         {.name = "trackedDeliveries",
          .type = kInteger,
-         .description = "Unsettled deliveries over other routers."},
+         .description = "Deliveries that entered the mesh here and are not yet settled."},
         {.name = "priority", .type = kInteger, .description = "Configured priority."},
         {.name = "deliveriesRedirectedToFallback",
          .type = kInteger,
          .description = "Deliveries sent to a fallback destination."},
+        {.name = "settleAges",
+         .type = kList,
+         .description = "Unsettled deliveries that entered the mesh here, by the time until they "
+                        "were settled: below 64 us, below 4 times as long, and so on; the last one "
+                        "has no bound."},
+        {.name = "settleAgesSum",
+         .type = kInteger,
+         .description = "Sum of these times.",
+         .unit = "us"},
     }));
 
 constexpr auto kLink = entity(
@@ -99,7 +108,7 @@ constexpr auto kLink = entity(
         {.name = "modifiedCount", .type = kInteger, .description = "Ended as modified."},
         {.name = "deliveriesDelayed1Sec",
          .type = kInteger,
-         .description = "Settled more than 1 s after they came in."},
+         .description = "Settled more than 1 s after they came in, but not more than 10 s."},
         {.name = "deliveriesDelayed10Sec",
          .type = kInteger,
          .description = "Settled more than 10 s after they came in."},

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <string>
 #include <unordered_map>
@@ -49,6 +50,11 @@ mgmt::Value to_map(const link::Properties& properties) {
     return map;
 }
 
+template <typename Counts>
+mgmt::List to_list(const Counts& counts) {
+    return mgmt::List(counts.begin(), counts.end());
+}
+
 std::string role_name(link::ConnectionRole role) {
     return link::to_string(role);
 }
@@ -76,11 +82,11 @@ mgmt::Row link_row(const link::LinkRow& link, const mgmt::EntityType& type) {
         .set("rejectedCount", link.rejected)
         .set("releasedCount", link.released)
         .set("modifiedCount", link.modified)
-        .set("deliveriesDelayed1Sec", 0)
-        .set("deliveriesDelayed10Sec", 0)
-        .set("deliveriesStuck", 0)
+        .set("deliveriesDelayed1Sec", link.ages.delayed_1s)
+        .set("deliveriesDelayed10Sec", link.ages.delayed_10s)
+        .set("deliveriesStuck", link.ages.stuck)
         .set("priority", unsigned{link.priority})
-        .set("settleRate", 0)
+        .set("settleRate", std::int64_t{std::lround(link.settle_rate)})
         .set("creditAvailable", link.credit)
         .set("zeroCreditSeconds", link.zero_credit_s)
         .set("uptimeSeconds", link.uptime_s);
@@ -137,6 +143,8 @@ CountersByHash sum_addresses(const Snapshots::Parts& parts) {
             sum.egress += counters.egress;
             sum.transit += counters.transit;
             sum.outstanding += counters.outstanding;
+            sum.in_process += counters.in_process;
+            sum.settle_ages.add(counters.settle_ages);
         }
     }
     return sums;
@@ -169,13 +177,15 @@ mgmt::Row address_row(const routing::AddressRoute& address,
         .set("deliveriesIngress", counters.ingress)
         .set("deliveriesEgress", counters.egress)
         .set("deliveriesTransit", counters.transit)
-        .set("deliveriesToContainer", 0)
+        .set("deliveriesToContainer", counters.in_process)
         .set("deliveriesFromContainer", 0)
         .set("deliveriesEgressRouteContainer", 0)
         .set("deliveriesIngressRouteContainer", 0)
         .set("trackedDeliveries", counters.outstanding)
         .set("priority", rule != nullptr && rule->priority ? int{*rule->priority} : -1)
-        .set("deliveriesRedirectedToFallback", 0);
+        .set("deliveriesRedirectedToFallback", 0)
+        .set("settleAges", to_list(counters.settle_ages.counts))
+        .set("settleAgesSum", counters.settle_ages.sum_us);
     return row;
 }
 
@@ -218,6 +228,11 @@ link::PlaneCounters sum_counters(const Snapshots::Parts& parts) {
         sum.ingress += one.ingress;
         sum.egress += one.egress;
         sum.transit += one.transit;
+        sum.ages.delayed_1s += one.ages.delayed_1s;
+        sum.ages.delayed_10s += one.ages.delayed_10s;
+        sum.ages.stuck += one.ages.stuck;
+        sum.settle_ages.add(one.settle_ages);
+        sum.links_blocked += one.links_blocked;
     }
     return sum;
 }
@@ -345,18 +360,20 @@ mgmt::Row router_row(const Snapshots::Parts& parts,
         .set("rejectedDeliveries", counters.rejected)
         .set("releasedDeliveries", counters.released)
         .set("modifiedDeliveries", counters.modified)
-        .set("deliveriesDelayed1Sec", 0)
-        .set("deliveriesDelayed10Sec", 0)
-        .set("deliveriesStuck", 0)
+        .set("deliveriesDelayed1Sec", counters.ages.delayed_1s)
+        .set("deliveriesDelayed10Sec", counters.ages.delayed_10s)
+        .set("deliveriesStuck", counters.ages.stuck)
         .set("deliveriesIngress", counters.ingress)
         .set("deliveriesEgress", counters.egress)
         .set("deliveriesTransit", counters.transit)
         .set("deliveriesIngressRouteContainer", 0)
         .set("deliveriesEgressRouteContainer", 0)
         .set("deliveriesRedirectedToFallback", 0)
-        .set("linksBlocked", 0)
+        .set("linksBlocked", counters.links_blocked)
         .set("uptimeSeconds", seconds_since(times.started, times.now))
-        .set("memoryUsage", resident_bytes());
+        .set("memoryUsage", resident_bytes())
+        .set("settleAges", to_list(counters.settle_ages.counts))
+        .set("settleAgesSum", counters.settle_ages.sum_us);
     return row;
 }
 

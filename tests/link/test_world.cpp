@@ -43,6 +43,8 @@ void TestNode::take(Report& report) {
         management.push_back(request->message);
     } else if (auto* control = std::get_if<report::ControlUp>(&report)) {
         neighbours_up.push_back(control->id);
+    } else if (auto* snapshot = std::get_if<std::unique_ptr<PlaneSnapshot>>(&report)) {
+        snapshots.push_back(std::move(*snapshot));
     }
 }
 

@@ -36,6 +36,7 @@ class TestNode {
     std::vector<std::string> management;        ///< requests that came in
     std::vector<report::ConsumerUp> consumers;  ///< as reported, for the other nodes' tables
     std::vector<ConnectionId> neighbours_up;
+    std::vector<std::unique_ptr<PlaneSnapshot>> snapshots;  ///< as they came
 
     void publish(Time now);
 

@@ -18,6 +18,7 @@ Row address(const std::string& key, std::uint64_t ingress) {
     row.set("name", key).set("key", key).set("subscriberCount", 2U).set("remoteCount", 1U);
     row.set("deliveriesIngress", ingress).set("deliveriesEgress", 0U);
     row.set("deliveriesTransit", 0U);
+    row.set("settleAges", List{ingress, 1U, 0U}).set("settleAgesSum", 1000U * ingress);
     return row;
 }
 
@@ -27,6 +28,8 @@ FakeSource node() {
     router.set("id", "A").set("mode", "interior").set("version", "0.1");
     router.set("uptimeSeconds", 12U).set("acceptedDeliveries", std::uint64_t{1} << 40U);
     router.set("deliveriesIngress", 5U).set("nodeCount", 1U);
+    router.set("settleAges", List{1U, 2U, 4U}).set("settleAgesSum", 5'000'000U);
+    router.set("deliveriesDelayed1Sec", 3U).set("deliveriesStuck", 2U).set("linksBlocked", 1U);
     source.add(router);
     Row connection{type_of("connection")};
     connection.set("identity", "3").set("role", "inter-router").set("dir", "out");
@@ -84,6 +87,27 @@ TEST(Metrics, ListOnlyTheBusiestAddresses) {
     EXPECT_THAT(text, HasSubstr("address=\"queue."));
     EXPECT_THAT(text, Not(HasSubstr("address=\"quiet\"")));
     EXPECT_THAT(text, HasSubstr("amqmesh_addresses_without_series 2\n"));
+}
+
+TEST(Metrics, AgesAreHistogramsInSeconds) {
+    FakeSource source = node();
+    const std::string text = scrape(source, {.histograms_max = 1});
+    EXPECT_THAT(text, HasSubstr("# TYPE amqmesh_settle_seconds histogram\n"));
+    EXPECT_THAT(text, HasSubstr("amqmesh_settle_seconds_bucket{le=\"6.4e-05\"} 1\n"));
+    EXPECT_THAT(text, HasSubstr("amqmesh_settle_seconds_bucket{le=\"0.000128\"} 3\n"));
+    EXPECT_THAT(text, HasSubstr("amqmesh_settle_seconds_bucket{le=\"+Inf\"} 7\n"));
+    EXPECT_THAT(text, HasSubstr("amqmesh_settle_seconds_count 7\n"));
+    EXPECT_THAT(text, HasSubstr("amqmesh_settle_seconds_sum 5\n"));
+    EXPECT_THAT(text, HasSubstr("address=\"queue.\\\"a\\\"\\n\",le=\"0.000256\"} 10\n"));
+    EXPECT_THAT(text, Not(HasSubstr("amqmesh_address_settle_seconds_count{address=\"quiet\"}")));
+}
+
+TEST(Metrics, TroubleHasNumbers) {
+    FakeSource source = node();
+    const std::string text = scrape(source);
+    EXPECT_THAT(text, HasSubstr("amqmesh_delayed_deliveries_total{longer_than=\"1s\"} 3\n"));
+    EXPECT_THAT(text, HasSubstr("amqmesh_stuck_deliveries 2\n"));
+    EXPECT_THAT(text, HasSubstr("amqmesh_blocked_links 1\n"));
 }
 
 TEST(Metrics, ComeWhenTheNodeAnswersLater) {

@@ -56,7 +56,7 @@ class HttpListener(MeshTest):
         samples = {}
         for family in text_string_to_metric_families(text):
             self.assertTrue(family.documentation, family.name)
-            self.assertIn(family.type, ("counter", "gauge"), family.name)
+            self.assertIn(family.type, ("counter", "gauge", "histogram"), family.name)
             for sample in family.samples:
                 key = (sample.name, tuple(sorted(sample.labels.items())))
                 self.assertNotIn(key, samples)

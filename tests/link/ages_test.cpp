@@ -1,0 +1,190 @@
+// How old deliveries get, as management shows it: delayed, stuck, rates, blocked links.
+#include "link/settle_figures.h"
+#include "tests/link/test_world.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <string>
+
+namespace amqmesh::link::test {
+namespace {
+
+using routing::kSecond;
+
+class Ages : public ::testing::TestWithParam<std::uint16_t> {
+  protected:
+    void SetUp() override {
+        node_ = &world_.node("A", GetParam());
+        receiver_ = &world_.client(*node_, 0);
+        sender_ = &world_.client(*node_, static_cast<std::uint16_t>(GetParam() - 1));
+    }
+
+    void attach() {
+        receiver_->receiver("q", 1000);
+        link_ = sender_->sender("q");
+        world_.run();
+    }
+
+    /// All workers' links and sums, as of now.
+    PlaneSnapshot snapshot() {
+        node_->snapshots.clear();
+        for (std::uint16_t worker = 0; worker < node_->workers(); ++worker) {
+            node_->command(worker,
+                           command::TakeSnapshot{
+                               .request = 1, .links = true, .connections = true, .addresses = true},
+                           world_.now);
+        }
+        node_->settle(world_.now);
+        PlaneSnapshot all;
+        for (const auto& part : node_->snapshots) {
+            all.links.insert(all.links.end(), part->links.begin(), part->links.end());
+            all.addresses.insert(
+                all.addresses.end(), part->addresses.begin(), part->addresses.end());
+            all.counters.ages.delayed_1s += part->counters.ages.delayed_1s;
+            all.counters.ages.delayed_10s += part->counters.ages.delayed_10s;
+            all.counters.ages.stuck += part->counters.ages.stuck;
+            all.counters.settle_ages.add(part->counters.settle_ages);
+            all.counters.links_blocked += part->counters.links_blocked;
+        }
+        return all;
+    }
+
+    static const LinkRow& link(const PlaneSnapshot& all, bool incoming) {
+        for (const LinkRow& row : all.links) {
+            if (row.incoming == incoming) {
+                return row;
+            }
+        }
+        ADD_FAILURE() << "no such link";
+        return all.links.front();
+    }
+
+    TestWorld world_;
+    TestNode* node_ = nullptr;
+    TestClient* receiver_ = nullptr;
+    TestClient* sender_ = nullptr;
+    LinkIndex link_ = 0;
+};
+
+INSTANTIATE_TEST_SUITE_P(Workers, Ages, ::testing::Values(1, 2));
+
+TEST_P(Ages, SettledLateCountsAsDelayedOnBothLinksAndOnceForTheRouter) {
+    attach();
+    sender_->send(link_, "quick");
+    world_.run();
+    receiver_->accept_all();
+    world_.run();
+    sender_->send(link_, "late");
+    world_.run();
+    world_.pass(3 * kSecond);
+    receiver_->accept_all();
+    world_.run();
+    sender_->send(link_, "very late");
+    world_.run();
+    world_.pass(11 * kSecond);
+    receiver_->accept_all();
+    world_.run();
+    const PlaneSnapshot all = snapshot();
+    for (const bool incoming : {true, false}) {
+        EXPECT_EQ(link(all, incoming).ages.delayed_1s, 1U);
+        EXPECT_EQ(link(all, incoming).ages.delayed_10s, 1U);
+        EXPECT_EQ(link(all, incoming).ages.stuck, 0U);
+    }
+    EXPECT_EQ(all.counters.ages.delayed_1s, 1U);
+    EXPECT_EQ(all.counters.ages.delayed_10s, 1U);
+    const auto& counts = all.counters.settle_ages.counts;
+    EXPECT_EQ(std::accumulate(counts.begin(), counts.end(), std::uint64_t{0}), 3U);
+    EXPECT_GE(all.counters.settle_ages.sum_us, 14 * kSecond);
+    EXPECT_EQ(counts.front(), 1U);
+}
+
+TEST_P(Ages, UnsettledForTenSecondsIsStuckUntilItIsSettled) {
+    attach();
+    sender_->send(link_, "one");
+    sender_->send(link_, "two");
+    world_.run();
+    world_.pass(9 * kSecond);
+    EXPECT_EQ(snapshot().counters.ages.stuck, 0U);
+    world_.pass(3 * kSecond);
+    PlaneSnapshot all = snapshot();
+    EXPECT_EQ(all.counters.ages.stuck, 2U);
+    EXPECT_EQ(link(all, true).ages.stuck, 2U);
+    EXPECT_EQ(link(all, false).ages.stuck, 2U);
+    const auto outstanding = [](const PlaneSnapshot& part) {
+        std::uint64_t sum = 0;
+        for (const AddressCounters& counters : part.addresses) {
+            sum += counters.outstanding;
+        }
+        return sum;
+    };
+    EXPECT_EQ(outstanding(all), 2U);
+    receiver_->accept_all();
+    world_.run();
+    all = snapshot();
+    EXPECT_EQ(all.counters.ages.stuck, 0U);
+    EXPECT_EQ(link(all, true).ages.stuck, 0U);
+    EXPECT_EQ(link(all, false).ages.stuck, 0U);
+    EXPECT_EQ(outstanding(all), 0U);
+}
+
+TEST_P(Ages, AStuckDeliveryOfALostConsumerIsNotCountedForEver) {
+    attach();
+    sender_->send(link_, "one");
+    world_.run();
+    world_.pass(12 * kSecond);
+    EXPECT_EQ(snapshot().counters.ages.stuck, 1U);
+    world_.cut(*receiver_);
+    world_.run();
+    const PlaneSnapshot all = snapshot();
+    EXPECT_EQ(all.counters.ages.stuck, 0U);
+    EXPECT_EQ(link(all, true).ages.stuck, 0U);
+    EXPECT_EQ(link(all, true).modified, 1U);
+}
+
+TEST_P(Ages, LinksWithoutCreditForTenSecondsAreBlocked) {
+    sender_->sender("nobody.there");
+    receiver_->receiver("no.credit", 0);
+    world_.run();
+    world_.pass(9 * kSecond);
+    EXPECT_EQ(snapshot().counters.links_blocked, 0U);
+    world_.pass(3 * kSecond);
+    PlaneSnapshot all = snapshot();
+    EXPECT_EQ(all.counters.links_blocked, 2U);
+    EXPECT_GE(link(all, true).zero_credit_s, 11U);
+    EXPECT_GE(link(all, false).zero_credit_s, 11U);
+    receiver_->receiver("nobody.there", 10);
+    world_.run();
+    all = snapshot();
+    EXPECT_EQ(all.counters.links_blocked, 1U);
+    EXPECT_EQ(link(all, true).zero_credit_s, 0U);
+}
+
+TEST_P(Ages, TheRateIsThatOfTheLastSeconds) {
+    attach();
+    for (int i = 0; i < 600; ++i) {
+        sender_->send(link_, "x");
+        world_.run();
+        receiver_->accept_all();
+        world_.run();
+        world_.pass(10 * routing::kMillisecond);
+    }
+    const PlaneSnapshot all = snapshot();
+    EXPECT_NEAR(link(all, true).settle_rate, 100, 25);
+    EXPECT_NEAR(link(all, false).settle_rate, 100, 25);
+    world_.pass(8 * kSecond);
+    EXPECT_EQ(link(snapshot(), true).settle_rate, 0);
+}
+
+TEST(AgeHistogram, SortsByPowersOfItsRatio) {
+    AgeHistogram<2, 4> ages;
+    for (const routing::Time age : {0U, 63U, 64U, 255U, 256U, 1023U, 1024U, 1'000'000U}) {
+        ages.add(age);
+    }
+    EXPECT_EQ(ages.counts, (std::array<std::uint64_t, 4>{2, 2, 2, 2}));
+    EXPECT_EQ(ages.sum_us, 63U + 64 + 255 + 256 + 1023 + 1024 + 1'000'000);
+    EXPECT_EQ(ages.bound(2), 1024U);
+}
+
+}  // namespace
+}  // namespace amqmesh::link::test
