@@ -33,6 +33,7 @@ constexpr auto kOperations = std::to_array<NamedOperation>({
     {"GET-SCHEMA", get_schema},
     {"GET-JSON-SCHEMA", get_json_schema},
     {"GET-LOG", get_log},
+    {"RELOAD", reload},
 });
 
 const NamedOperation* find_operation(std::string_view name) {
@@ -58,6 +59,10 @@ void Source::query_page(const EntityType& type, Page page, RowsDone done) {
     query(type, [page, done = std::move(done)](std::vector<Row>&& rows) {
         done(cut(std::move(rows), page));
     });
+}
+
+Reloaded Source::reload() {
+    return {.code = Code::kNotImplemented, .text = "there is no configuration file here"};
 }
 
 struct Agent::Impl {

@@ -44,6 +44,14 @@ struct LogLine {
     double time = 0;  ///< seconds since the epoch
 };
 
+/// What came of reading the configuration file again.
+struct Reloaded {
+    Code code = Code::kOk;
+    std::string text{};                        ///< why, when the code is an error
+    std::vector<std::string> changes{};        ///< what was applied
+    std::vector<std::string> needs_restart{};  ///< attributes whose new value is not in force
+};
+
 using RowsDone = std::function<void(std::vector<Row>&&)>;
 using ResultDone = std::function<void(Result&&)>;
 
@@ -78,6 +86,8 @@ class Source {
     virtual std::vector<std::string> mesh_routers() = 0;
     /// The latest lines, oldest first.
     virtual std::vector<LogLine> log_lines(std::size_t limit) = 0;
+    /// Reads the configuration file again and applies what changed.
+    virtual Reloaded reload();
 };
 
 /// A message for the reply-to address of a request.

@@ -32,6 +32,7 @@ void get_mgmt_nodes(Context& context, const ExchangePtr& exchange);
 void get_schema(Context& context, const ExchangePtr& exchange);
 void get_json_schema(Context& context, const ExchangePtr& exchange);
 void get_log(Context& context, const ExchangePtr& exchange);
+void reload(Context& context, const ExchangePtr& exchange);
 
 /// Types that QUERY and GET-… are asked about by `entityType` (or `type`): one type, all that
 /// extend a base type, or all. Answers the exchange with an error and returns nothing if there is

@@ -93,4 +93,18 @@ void get_log(Context& context, const ExchangePtr& exchange) {
     exchange->reply(Code::kOk, "", Value{std::move(lines)});
 }
 
+// Our own: the reference has to be started again for a new configuration.
+void reload(Context& context, const ExchangePtr& exchange) {
+    const Reloaded result = context.source.reload();
+    if (result.code >= Code::kBadRequest) {
+        exchange->fail(result.code, result.text);
+        return;
+    }
+    exchange->reply(Code::kOk,
+                    result.changes.empty() ? "nothing has changed" : "",
+                    Value{Map{{"changes", List(result.changes.begin(), result.changes.end())},
+                              {"needsRestart",
+                               List(result.needs_restart.begin(), result.needs_restart.end())}}});
+}
+
 }  // namespace amqmesh::mgmt

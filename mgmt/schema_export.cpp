@@ -113,7 +113,7 @@ std::vector<std::string> operations_of(const EntityType& type) {
                                      "GET-OPERATIONS",
                                      "GET-MGMT-NODES"};
         if (type.name == "management") {
-            all.insert(all.end(), {"GET-SCHEMA", "GET-JSON-SCHEMA", "GET-LOG"});
+            all.insert(all.end(), {"GET-SCHEMA", "GET-JSON-SCHEMA", "GET-LOG", "RELOAD"});
         }
         return all;
     }

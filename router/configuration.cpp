@@ -276,7 +276,9 @@ LoadedConfiguration load_configuration_file(const std::string& path, unsigned co
     std::string text(kConfigBytesMax + 1, '\0');
     file.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(file.gcount()));
-    return load_configuration(text, cores);
+    LoadedConfiguration loaded = load_configuration(text, cores);
+    loaded.configuration.file = path;
+    return loaded;
 }
 
 ListenerConfig to_listener(const mgmt::Row& row) {

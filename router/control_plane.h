@@ -46,6 +46,9 @@ class ControlPlane {
     /// Orderly end: goodbye to the mesh, then every connection is closed.
     void stop(routing::Time now);
 
+    /// The configuration's address rules or default distribution are others now.
+    void addresses_changed() { apply_addresses(); }
+
     /// The node's entities, for whoever else shows them; ages are counted up to `now`.
     mgmt::Source& management(routing::Time now);
 

@@ -8,6 +8,7 @@
 #include "router/listener.h"
 #include "router/log.h"
 #include "router/mailbox.h"
+#include "router/reload.h"
 #include "router/tcp.h"
 #include "router/worker_pool.h"
 
@@ -45,7 +46,7 @@ std::uint64_t random_seed() {
 
 }  // namespace
 
-struct Daemon::Impl final : ControlOutlet, EndpointAdmin {
+struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
     explicit Impl(Configuration given)
         : configuration(std::move(given)),
           reports({.name = "reports",
@@ -223,7 +224,8 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin {
                   link::to_string(config.role));
     }
 
-    void add_connector(const ConnectorConfig& config, mgmt::Row row) {
+    void add_connector(const ConnectorConfig& config, const mgmt::Row& given) override {
+        mgmt::Row row = given;
         const std::uint64_t owner = ++last_owner;
         auto connector =
             std::make_unique<Connector>(io, config, random_seed(), [this, owner](UniqueFd fd) {
@@ -308,6 +310,52 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin {
         return false;
     }
 
+    // -- ReloadTarget -----------------------------------------------------------------------------
+    mgmt::Reloaded reload() override { return reloader.reload(); }
+
+    bool prepare_listener(const ListenerConfig& config,
+                          const mgmt::Row& row,
+                          std::string& why) override {
+        if (!add_listener(config, row, why)) {
+            return false;
+        }
+        prepared.push_back(last_owner);
+        return true;
+    }
+
+    void abandon_listeners() override {
+        for (const std::uint64_t owner : std::exchange(prepared, {})) {
+            listeners.erase(owner);
+        }
+    }
+
+    void start_prepared_listeners() override {
+        for (const std::uint64_t owner : std::exchange(prepared, {})) {
+            Listener& listener = *listeners.at(owner).listener;
+            listener.start();
+            announce(listener);
+        }
+    }
+
+    void change_listener(const ListenerConfig& config, const mgmt::Row& row) override {
+        const auto found = find_listener(config.name);
+        if (found != listeners.end()) {
+            OpenListener& open = found->second;
+            open.listener->change(config);
+            open.row = row;
+            open.row.set("port", std::to_string(open.listener->port())).set("name", config.name);
+        }
+    }
+
+    void remove_endpoint(const mgmt::EntityType& type, const std::string& name) override {
+        mgmt::Row row(type);
+        row.set("name", name);
+        std::string gone_already;
+        remove(row, gone_already);
+    }
+
+    void addresses_changed() override { control.addresses_changed(); }
+
     // -- HTTP -------------------------------------------------------------------------------------
     void answer_http(std::string_view target, mgmt::HttpDone done) {
         control.management(now());  // rows as of now
@@ -344,8 +392,10 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin {
     }
 
     void run() {
-        asio::signal_set signals(io, SIGTERM, SIGINT, SIGHUP);
+        asio::signal_set signals(io, SIGTERM, SIGINT);
         wait_signal(signals);
+        asio::signal_set hangups(io, SIGHUP);
+        wait_hangup(hangups);
         workers.start();
         control.start(now());
         arm_timer();
@@ -361,6 +411,17 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin {
         reports.close();
         workers.stop();
         log::emit(log::Module::kRouter, log::Level::kNotice, "STOPPED", "id={}", configuration.id);
+    }
+
+    void wait_hangup(asio::signal_set& hangups) {
+        hangups.async_wait([this, &hangups](const auto& error, int /*signal*/) {
+            if (error || stopping) {
+                return;
+            }
+            reload();
+            end_burst();
+            wait_hangup(hangups);
+        });
     }
 
     void wait_signal(asio::signal_set& signals) {
@@ -434,7 +495,9 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin {
     WorkerPool workers;
     std::map<std::uint64_t, OpenListener> listeners;    // by owner number, in order of creation
     std::map<std::uint64_t, OpenConnector> connectors;  // the same numbers
+    std::vector<std::uint64_t> prepared;                // listeners that are bound, not started
     ControlPlane control;
+    Reloader reloader{configuration, *this};
     mgmt::HttpSite site{control.management(now()), [this] { return what_is_missing(); }};
     mgmt::HttpServer http{io, [this](std::string_view target, mgmt::HttpDone done) {
                               answer_http(target, std::move(done));

@@ -18,9 +18,9 @@ class Daemon {
     /// Binds all listeners. False with `why`: one of them cannot be bound.
     bool open(std::string& why);
 
-    /// Runs on the calling thread, which becomes the control thread, until SIGTERM, SIGINT or
-    /// SIGHUP and then until everything is closed, at most about two seconds. REQUIRES: open() was
-    /// true.
+    /// Runs on the calling thread, which becomes the control thread, until SIGTERM or SIGINT and
+    /// then until everything is closed, at most about two seconds. SIGHUP reads the configuration
+    /// file again. REQUIRES: open() was true.
     void run();
 
   private:

@@ -93,7 +93,7 @@ struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
 
     asio::io_context& io;
     asio::steady_timer timer;
-    const ListenerConfig config;
+    ListenerConfig config;
     const Accepted accepted;
     std::list<asio::posix::stream_descriptor> sockets;
     std::uint16_t port = 0;
@@ -136,6 +136,10 @@ void Listener::close() {
 
 const ListenerConfig& Listener::config() const {
     return impl_->config;
+}
+
+void Listener::change(ListenerConfig config) {
+    impl_->config = std::move(config);
 }
 
 std::uint16_t Listener::port() const {

@@ -34,6 +34,8 @@ class Listener {
     void close();
 
     [[nodiscard]] const ListenerConfig& config() const;
+    /// For connections accepted from now on; the place where it listens stays.
+    void change(ListenerConfig config);
 
     /// The port of the first address; the system's choice where 0 was asked for.
     [[nodiscard]] std::uint16_t port() const;

@@ -30,6 +30,8 @@ class EndpointAdmin {
     /// By the row's type: opens, or closes by name. `why` is set when it fails.
     virtual bool create(const mgmt::Row& row, std::string& why) = 0;
     virtual bool remove(const mgmt::Row& row, std::string& why) = 0;
+    /// Reads the configuration file again and applies what changed.
+    virtual mgmt::Reloaded reload() = 0;
 };
 
 class ManagementSource : public mgmt::Source {
@@ -62,6 +64,8 @@ class ManagementSource : public mgmt::Source {
     void remove(const mgmt::EntityType& type, mgmt::Row current, mgmt::ResultDone done) override;
     std::vector<std::string> mesh_routers() override;
     std::vector<mgmt::LogLine> log_lines(std::size_t limit) override;
+
+    mgmt::Reloaded reload() override { return parts_.endpoints->reload(); }
 
   private:
     void query_links(mgmt::Page page, mgmt::RowsDone done);

@@ -42,6 +42,8 @@ struct FakeOutlet : ControlOutlet, EndpointAdmin {
         closed.emplace_back(owner, retry_after_ms);
     }
 
+    mgmt::Reloaded reload() override { return {}; }
+
     std::vector<mgmt::Row> listener_rows() override { return {}; }
 
     std::vector<mgmt::Row> connector_rows() override { return {}; }
