@@ -240,9 +240,16 @@ void Forwarder::add_branches(const routing::Topology& topology,
         }
         wanted[static_cast<std::size_t>(tree.branch[index])] = true;
     }
+    const auto& current = *plane_.table->topology();
     for (std::size_t child = 0; child < wanted.size(); ++child) {
-        if (wanted[child]) {
+        if (!wanted[child]) {
+            continue;
+        }
+        if (&topology == &current) {
             add_neighbour(tree.children[child], arrival);
+        } else if (const auto adjacency =
+                       current.adjacency_to(current.index_of(topology.ids[tree.routers[child]]))) {
+            add_neighbour(*adjacency, arrival);  // its link may have come back since
         }
     }
 }

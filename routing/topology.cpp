@@ -31,18 +31,6 @@ std::vector<std::uint32_t> parents_of(const Topology& topology,
     return parent;
 }
 
-// Edges are sorted by (to, cost, adjacency): the first one to a neighbour is the cheapest.
-AdjacencyId adjacency_to(const Topology& topology, std::uint32_t neighbour) {
-    const auto begin = topology.edges.begin() + topology.first[topology.self];
-    const auto end = topology.edges.begin() + topology.first[topology.self + 1];
-    const auto it =
-        std::lower_bound(begin, end, neighbour, [](const Topology::Edge& edge, std::uint32_t to) {
-            return edge.to < to;
-        });
-    AMQMESH_ASSERT(it != end && it->to == neighbour);
-    return it->adjacency;
-}
-
 constexpr std::int16_t kUnknownBranch = -2;
 
 }  // namespace
@@ -50,6 +38,15 @@ constexpr std::int16_t kUnknownBranch = -2;
 std::uint32_t Topology::index_of(RouterId id) const {
     const auto it = std::lower_bound(ids.begin(), ids.end(), id);
     return it != ids.end() && *it == id ? static_cast<std::uint32_t>(it - ids.begin()) : npos;
+}
+
+// Edges are sorted by (to, cost, adjacency): the first one to a neighbour is the cheapest.
+std::optional<AdjacencyId> Topology::adjacency_to(std::uint32_t neighbour) const {
+    const auto begin = edges.begin() + first[self];
+    const auto end = edges.begin() + first[self + std::size_t{1}];
+    const auto it = std::lower_bound(
+        begin, end, neighbour, [](const Edge& edge, std::uint32_t to) { return edge.to < to; });
+    return it != end && it->to == neighbour ? std::optional(it->adjacency) : std::nullopt;
 }
 
 MulticastTree compute_multicast_tree(const Topology& topology, RouterId origin) {
@@ -82,7 +79,10 @@ MulticastTree compute_multicast_tree(const Topology& topology, RouterId origin) 
             AMQMESH_ASSERT(tree.children.size() <
                            static_cast<std::size_t>(std::numeric_limits<std::int16_t>::max()));
             branch[at] = static_cast<std::int16_t>(tree.children.size());
-            tree.children.push_back(adjacency_to(topology, at));
+            const auto adjacency = topology.adjacency_to(at);
+            AMQMESH_ASSERT(adjacency.has_value());
+            tree.children.push_back(*adjacency);
+            tree.routers.push_back(at);
         }
         const std::int16_t found = at == Topology::npos ? std::int16_t{-1} : branch[at];
         for (const std::uint32_t below : path) {

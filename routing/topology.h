@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ struct Topology {
     std::vector<std::uint32_t> first;  ///< CSR: edges of router i are edges[first[i]..first[i+1])
     std::vector<Edge> edges;           ///< per router ascending by (to, cost, adjacency)
 
+    /// Our cheapest connection to a neighbour; nothing: there is none.
+    [[nodiscard]] std::optional<AdjacencyId> adjacency_to(std::uint32_t neighbour) const;
     /// Index of a router, or `npos`.
     [[nodiscard]] std::uint32_t index_of(RouterId id) const;
     static constexpr std::uint32_t npos = 0xffffffffU;
@@ -42,6 +45,9 @@ struct MulticastTree {
     std::vector<std::int16_t> branch;
     /// My children in the tree, as adjacencies (the first of equals).
     std::vector<AdjacencyId> children;
+    /// The same by router index, for whoever looks at an older graph: links may have come back
+    /// under another number since.
+    std::vector<std::uint32_t> routers;
 };
 
 /// O((n + m) log n). An origin that is unknown or unreachable gives a tree without children.

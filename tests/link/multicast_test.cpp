@@ -184,6 +184,25 @@ TEST_P(Multicast, ForgottenTreesDoNotLoseAnything) {
     }
 }
 
+// The link went and came back between the two graphs: the remembered tree goes over the new one.
+TEST_P(Multicast, RememberedTreesUseTheLinksOfToday) {
+    View old = no_links();
+    connect(old, 0, 1, 1);
+    connect(old, 1, 3, 1);
+    connect(old, 0, 2, 5);
+    connect(old, 2, 3, 5);
+    connect(old, 3, 4, 1);
+    View next = old;
+    connect(next, 1, 3, 20);
+    all_see(old);
+    world_.cut(*nodes_[1], *nodes_[3]);
+    world_.run();
+    world_.link(*nodes_[1], *nodes_[3]);
+    see(1, next);
+    see(3, next);
+    EXPECT_EQ(send(), kOnceEach);
+}
+
 // Whatever each router believes, as long as the links of the sender's tree are there.
 TEST_P(Multicast, EveryoneOnceWhateverTheyBelieve) {
     std::uint64_t random = 12345;

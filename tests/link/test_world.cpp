@@ -121,12 +121,13 @@ void TestWorld::route(TestNode& node, TestNode& target, TestNode& via, std::uint
 }
 
 routing::AdjacencyId TestWorld::adjacency(const TestNode& from, const TestNode& to) const {
+    routing::AdjacencyId newest = 0;
     for (const auto& entry : adjacent_) {
         if (entry.from == &from && entry.to == &to) {
-            return entry.adjacency;
+            newest = entry.adjacency;
         }
     }
-    return 0;
+    return newest;
 }
 
 void TestWorld::share(const std::string& key, routing::Treatment treatment) {

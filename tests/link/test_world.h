@@ -74,7 +74,7 @@ class TestWorld {
     void link(TestNode& a, TestNode& b);
     /// `node` reaches `target` through its neighbour `via`.
     void route(TestNode& node, TestNode& target, TestNode& via, std::uint32_t cost);
-    /// The adjacency that link() made, seen from `from`.
+    /// The adjacency that link() made last, seen from `from`.
     [[nodiscard]] routing::AdjacencyId adjacency(const TestNode& from, const TestNode& to) const;
     /// Tells every node of the consumers that every other one reported for the key.
     void share(const std::string& key, routing::Treatment treatment);
