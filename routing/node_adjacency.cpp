@@ -20,6 +20,14 @@ constexpr std::size_t kOffencesMax = 3;
 constexpr std::uint32_t kRetryMaxMs = 300'000;
 constexpr Time kFence = 60 * kSecond;
 
+// When the silence has lasted too long: of any byte, or of Hellos (which tell that the neighbour's
+// core works, and hears us).
+Time silent_at(const Adjacency& adjacency) {
+    const Time silence =
+        std::uint64_t{adjacency.heartbeat_ms} * adjacency.detect_mult * kMillisecond;
+    return std::min(adjacency.last_heard + silence, adjacency.last_hello + kHelloSilenceMax);
+}
+
 const char* condition_of(Reason reason) {
     switch (reason) {
         case Reason::kShutdown:
@@ -258,10 +266,7 @@ std::optional<Time> Node::Impl::loss_deadline(const Adjacency& adjacency) const 
     if (adjacency.peer == 0 || adjacency.state == AdjacencyState::kInit) {
         return adjacency.up_at + kHandshakeMax;
     }
-    const Time silence =
-        std::uint64_t{adjacency.heartbeat_ms} * adjacency.detect_mult * kMillisecond;
-    Time deadline =
-        std::min(adjacency.last_heard + silence, adjacency.last_hello + kHelloSilenceMax);
+    Time deadline = silent_at(adjacency);
     const bool waiting = !adjacency.summary_complete || !adjacency.awaited.empty();
     if (adjacency.state == AdjacencyState::kSync && waiting) {
         deadline = std::min(deadline, adjacency.sync_started + kSyncStallMax);
@@ -281,7 +286,7 @@ void Node::Impl::detect_losses() {
         const char* why = "neighbour is silent";
         if (adjacency.peer == 0 || adjacency.state == AdjacencyState::kInit) {
             why = "no complete handshake in time";
-        } else if (adjacency.state == AdjacencyState::kSync) {
+        } else if (adjacency.state == AdjacencyState::kSync && silent_at(adjacency) > now_) {
             why = "no progress in synchronisation";
         }
         lose(link, why, LinkClose{link, "amqp:resource-limit-exceeded", why, 0});

@@ -290,7 +290,18 @@ void World::transmit(std::size_t index, std::size_t from_end, Item item, std::si
     Pipe& pipe = cable.pipe[from_end];
     const Time start = std::max(now_, pipe.busy_until);
     pipe.busy_until = start + bytes * routing::kSecond / options_.bytes_per_second;
-    Time arrival = pipe.busy_until + cable.delay + cable.reader_delay[other(from_end)];
+    const Time lag = cable.delay + cable.reader_delay[other(from_end)];
+    // Of a message that takes long, the first bytes are a sign of life already.
+    const Time step = std::max<Time>(options_.heartbeat_ms * routing::kMillisecond / 4, 1);
+    for (Time at = start + step; at < pipe.busy_until; at += step) {
+        pipe.last_arrival = std::max(pipe.last_arrival, at + lag);
+        push({.at = pipe.last_arrival,
+              .kind = Kind::kAlive,
+              .end = static_cast<std::uint8_t>(other(from_end)),
+              .target = index,
+              .generation = cable.generation});
+    }
+    Time arrival = pipe.busy_until + lag;
     if (options_.jitter_mean > 0) {
         arrival += random_.exponential(options_.jitter_mean);
     }
