@@ -173,7 +173,7 @@ TEST(Codec, RefusesAbsurdDeltas) {
     bad.add[0].key.clear();
     EXPECT_EQ(fault(bad), Fault::kMalformed);
     bad = delta();
-    bad.add[0].key = std::string(1025, 'k');
+    bad.add[0].key = std::string(kLimits.key_bytes + 1, 'k');
     EXPECT_EQ(fault(bad), Fault::kOverLimit);
     bad = delta();
     bad.buckets = {256};
