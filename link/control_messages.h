@@ -81,6 +81,9 @@ struct PlaneSnapshot {
     std::vector<ConnectionRow> connections;
     std::vector<AddressCounters> addresses;
     PlaneCounters counters;
+    // Deliveries under way, when asked for: on their way through this node; from or for its
+    // clients.
+    std::uint64_t transit_open = 0, local_open = 0;
 };
 
 namespace report {
@@ -191,8 +194,11 @@ struct Originate {
 /// Ask for a PlaneSnapshot with that number.
 struct TakeSnapshot {
     std::uint64_t request = 0;
-    bool links = false, connections = false, addresses = false;
+    bool links = false, connections = false, addresses = false, deliveries = false;
 };
+
+/// From now on no client gets credit, and what it has is taken back: the node is about to end.
+struct Withhold {};
 
 }  // namespace command
 
@@ -201,6 +207,7 @@ using Command = std::variant<command::Publish,
                              command::CloseConnection,
                              command::CloseAll,
                              command::Originate,
-                             command::TakeSnapshot>;
+                             command::TakeSnapshot,
+                             command::Withhold>;
 
 }  // namespace amqmesh::link

@@ -27,6 +27,7 @@ struct DataPlane::Impl {
     void execute(command::CloseAll& close);
     void execute(command::Originate& originate);
     void execute(command::TakeSnapshot& snapshot);
+    void execute(command::Withhold& withhold);
 
     void look_again(const LinkKey& key);
     void renew_credit();
@@ -243,12 +244,29 @@ void DataPlane::Impl::execute(command::TakeSnapshot& snapshot) {
     plane.outlet.report(take_snapshot(plane, snapshot));
 }
 
+void DataPlane::Impl::execute(command::Withhold&) {
+    plane.withhold = true;
+    plane.connections.for_each([&](std::uint32_t, ConnectionHolder& holder) {
+        auto& connection = *holder.connection;
+        for (LinkIndex index = 0; index < connection.link_count(); ++index) {
+            if (auto* link = connection.incoming(index); link != nullptr) {
+                link->routable_generation = 0;
+                plane.queue_credit(connection, index);
+            }
+        }
+    });
+}
+
 // -- credit (DESIGN 4.2)
 // ---------------------------------------------------------------------------
 
 bool DataPlane::Impl::routable(IncomingLink& link) {
-    if (link.purpose != LinkPurpose::kEndpoint) {
+    const bool anonymous = link.purpose == LinkPurpose::kAnonymous;
+    if (link.purpose != LinkPurpose::kEndpoint && !anonymous) {
         return true;
+    }
+    if (plane.withhold || anonymous) {
+        return !plane.withhold;
     }
     if (link.router != 0) {
         return plane.table->route(link.router) != nullptr;

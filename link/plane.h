@@ -84,6 +84,7 @@ class Plane {
     Slab<OutgoingDelivery> outgoing;
     PlaneCounters counters;
     Time now = 0;
+    bool withhold = false;  ///< clients get no credit any more
     std::vector<ConnectionId> dirty;
     std::vector<LinkKey> credit_due;
     std::vector<CrossBatch> batches;  // by worker

@@ -87,6 +87,14 @@ void add_links(PlaneSnapshot& snapshot, Connection& connection, Time now) {
     }
 }
 
+void count_deliveries(PlaneSnapshot& snapshot, Plane& plane) {
+    const auto self = plane.table->self();
+    plane.incoming.for_each([&](std::uint32_t, const IncomingDelivery& in) {
+        const bool transit = in.label.ingress != self && in.label.egress != self;
+        ++(transit ? snapshot.transit_open : snapshot.local_open);
+    });
+}
+
 }  // namespace
 
 std::unique_ptr<PlaneSnapshot> take_snapshot(Plane& plane, const command::TakeSnapshot& what) {
@@ -104,6 +112,9 @@ std::unique_ptr<PlaneSnapshot> take_snapshot(Plane& plane, const command::TakeSn
             add_links(*snapshot, connection, plane.now);
         }
     });
+    if (what.deliveries) {
+        count_deliveries(*snapshot, plane);
+    }
     if (what.addresses) {
         plane.for_each_address_counters(
             [&](const AddressCounters& counters) { snapshot->addresses.push_back(counters); });

@@ -157,6 +157,16 @@ constexpr auto kRouter = entity(
          .aliases = "debugDump",
          .support = Support::kIgnored,
          .advice = "delete the line; memory is shown by management"},
+        {.name = "adminState",
+         .type = kEnum,
+         .access = kUpdate,
+         .description =
+             "Set it to draining to send the mesh's traffic round this router, e.g. before "
+             "its host is worked on; to running to undo that.",
+         .choices = "running draining"},
+        {.name = "operState",
+         .description =
+             "running; draining: traffic still crosses this router; drained: none does."},
         {.name = "addrCount", .type = kInteger, .description = "Addresses known."},
         {.name = "linkCount", .type = kInteger, .description = "Links attached."},
         {.name = "nodeCount", .type = kInteger, .description = "Other routers reachable."},
@@ -604,7 +614,7 @@ constexpr auto kTypes = std::to_array<EntityType>({
      .description = "The node itself. At most one.",
      .base = Base::kConfiguration,
      .singleton = true,
-     .operations = kReadOnlyOps,
+     .operations = operation::kRead | operation::kUpdate,
      .attributes = kRouter},
     {.name = "listener",
      .config_name = "listener",

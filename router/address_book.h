@@ -29,6 +29,14 @@ class AddressBook {
 
     [[nodiscard]] std::size_t size() const { return consumers_.size(); }
 
+    /// Calls `visit(key)` for every key, ascending.
+    template <typename Visit>
+    void for_each(Visit visit) const {
+        for (const auto& [key, consumers] : consumers_) {
+            visit(key);
+        }
+    }
+
   private:
     std::map<std::string, std::set<link::ConsumerId>, std::less<>> consumers_;
 };

@@ -44,6 +44,13 @@ ControlPlane::ControlPlane(const Options& options, ControlOutlet& outlet, Endpoi
                .snapshots = &snapshots_,
                .endpoints = &endpoints,
                .addresses_changed = [this] { apply_addresses(); },
+               .drain = [this](bool on) { drain(source_.now(), on); },
+               .on_load =
+                   [this](const Snapshots::Parts& parts) {
+                       on_load(source_.now(), parts);
+                       return drain_ ? drain_->transit_quiet(source_.now()) ? "drained" : "draining"
+                                     : "running";
+                   },
                .close_connection =
                    [this](link::ConnectionId id) {
                        outlet_.send(id.worker,
@@ -98,6 +105,77 @@ void ControlPlane::publish() {
     routing::TableChange change;
     table_ = builder_.publish(change);
     outlet_.publish(table_, change);
+}
+
+namespace {
+
+DrainLoad load_of(const Snapshots::Parts& parts) {
+    DrainLoad load;
+    for (const auto& part : parts) {
+        const link::PlaneCounters& counters = part->counters;
+        load.transit_count += counters.transit;
+        load.transit_open += part->transit_open;
+        load.local_open += part->local_open;
+        load.moved += counters.accepted + counters.rejected + counters.released +
+                      counters.modified + counters.ingress + counters.egress;
+    }
+    return load;
+}
+
+}  // namespace
+
+void ControlPlane::drain(routing::Time now, bool on) {
+    if (on == drain_.has_value()) {
+        return;
+    }
+    if (on) {
+        drain_.emplace(now);
+    } else {
+        drain_.reset();
+    }
+    if (node_) {
+        node_->drain(now, on);
+    }
+    observe(now);
+}
+
+void ControlPlane::prepare_stop(routing::Time now) {
+    ending_ = true;
+    drain(now, true);
+    drain_.emplace(now);
+    observe(now);
+}
+
+void ControlPlane::observe(routing::Time now) {
+    if (drain_) {
+        snapshots_.take({.deliveries = true},
+                        [this, now](const Snapshots::Parts& parts) { on_load(now, parts); });
+    }
+}
+
+void ControlPlane::on_load(routing::Time now, const Snapshots::Parts& parts) {
+    if (!drain_) {
+        return;
+    }
+    drain_->observe(now, load_of(parts));
+    if (ending_ && !withdrawn_ && drain_->phase() != DrainProgress::Phase::kTransit) {
+        withdraw(now);
+    }
+}
+
+// New deliveries go to consumers elsewhere from now on; what is under way here may finish.
+void ControlPlane::withdraw(routing::Time now) {
+    withdrawn_ = true;
+    if (node_) {
+        addresses_.for_each([&](const std::string& key) {
+            if (is_flooded(key)) {
+                node_->on_local_address(now, {.key = key, .weight = 0, .present = false});
+            }
+        });
+    }
+    for (std::uint16_t worker = 0; worker < configuration_.workers; ++worker) {
+        outlet_.send(worker, link::command::Withhold{});
+    }
 }
 
 void ControlPlane::stop(routing::Time now) {
@@ -185,7 +263,7 @@ void ControlPlane::on_consumer(routing::Time now, const link::report::ConsumerUp
         return;
     }
     builder_.add_consumer(up.key, up.treatment, up.consumer);
-    if (node_ && change == AddressBook::Change::kAddress && is_flooded(up.key)) {
+    if (node_ && !withdrawn_ && change == AddressBook::Change::kAddress && is_flooded(up.key)) {
         node_->on_local_address(
             now, {.key = up.key, .treatment = up.treatment, .weight = 1, .present = true});
     }

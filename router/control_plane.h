@@ -10,6 +10,7 @@
 #include "router/address_book.h"
 #include "router/configuration.h"
 #include "router/control_outlet.h"
+#include "router/drain.h"
 #include "router/management_source.h"
 #include "router/node_driver.h"
 #include "router/snapshots.h"
@@ -43,6 +44,18 @@ class ControlPlane {
     [[nodiscard]] std::optional<routing::Time> next_deadline() const;
     /// After a burst of reports: publishes what they changed, once.
     void end_burst(routing::Time now);
+    /// Stops carrying others' traffic, or goes on with it. REQUIRES: interior mode.
+    void drain(routing::Time now, bool on);
+    /// First half of the orderly end: drains, then withdraws the consumers, takes the senders'
+    /// credit back and lets deliveries finish (DESIGN 5). observe() drives it until
+    /// ready_to_stop().
+    void prepare_stop(routing::Time now);
+    void observe(routing::Time now);
+
+    [[nodiscard]] bool ready_to_stop() const {
+        return ending_ && drain_ && drain_->phase() == DrainProgress::Phase::kOver;
+    }
+
     /// Orderly end: goodbye to the mesh, then every connection is closed.
     void stop(routing::Time now);
 
@@ -62,6 +75,8 @@ class ControlPlane {
     void on_consumer(routing::Time now, const link::report::ConsumerDown& down);
     void on_closed(routing::Time now, const link::report::ConnectionClosed& closed);
     void apply_addresses();
+    void on_load(routing::Time now, const Snapshots::Parts& parts);
+    void withdraw(routing::Time now);
     void publish();
     void on_request(link::report::ManagementRequest&& request);
 
@@ -76,6 +91,9 @@ class ControlPlane {
     ManagementSource source_;
     mgmt::Agent agent_;
     std::size_t open_connections_ = 0;
+    std::optional<DrainProgress> drain_;  ///< while draining
+    bool ending_ = false;                 ///< the process is to end after it
+    bool withdrawn_ = false;
 };
 
 }  // namespace amqmesh::router

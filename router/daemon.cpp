@@ -36,6 +36,10 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::size_t kReportBytesMax = 64U << 20U;
+// How often is looked whether all traffic has ended, once the process is to end.
+constexpr std::chrono::milliseconds kDrainPoll{10};
+// Traffic that does not end by itself is cut off, even if a worker does not answer.
+constexpr routing::Time kDrainLimit = 45 * routing::kSecond;
 // The end of the process does not wait longer for peers than this.
 constexpr std::chrono::seconds kStopLimit{2};
 
@@ -81,6 +85,8 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
         arm_timer();
         if (stopping && live == 0) {
             io.stop();
+        } else if (stopping && !closing && control.ready_to_stop()) {
+            stop();
         }
     }
 
@@ -439,12 +445,13 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
                 io.stop();  // asked twice: at once
                 return;
             }
-            stop();
+            prepare_stop();
             wait_signal(signals);
         });
     }
 
-    void stop() {
+    // Traffic is finished first; nothing new comes in.
+    void prepare_stop() {
         stopping = true;
         for (const auto& [owner, open] : listeners) {
             open.listener->close();
@@ -452,6 +459,30 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
         for (const auto& [owner, open] : connectors) {
             open.connector->stop();
         }
+        control.prepare_stop(now());
+        drain_until = now() + kDrainLimit;
+        poll_drain();
+        end_burst();
+    }
+
+    void poll_drain() {
+        stop_timer.expires_after(kDrainPoll);
+        stop_timer.async_wait([this](const auto& error) {
+            if (error || closing) {
+                return;
+            }
+            if (now() >= drain_until) {
+                stop();
+                return;
+            }
+            control.observe(now());
+            poll_drain();
+            end_burst();
+        });
+    }
+
+    void stop() {
+        closing = true;
         http.close();
         control.stop(now());
         stop_timer.expires_after(kStopLimit);
@@ -506,7 +537,9 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
     std::uint64_t last_owner = 0;
     std::uint64_t last_number = 0;
     std::size_t live = 0;  ///< sockets handed to workers and not reported closed
-    bool stopping = false;
+    routing::Time drain_until = 0;
+    bool stopping = false;  ///< asked to end
+    bool closing = false;   ///< all traffic has ended, or was given up: connections are closed
 };
 
 Daemon::Daemon(Configuration configuration)

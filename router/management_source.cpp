@@ -40,12 +40,7 @@ void ManagementSource::query(const mgmt::EntityType& type, mgmt::RowsDone done) 
     const Configuration& configuration = *parts_.configuration;
     const auto table = *parts_.table;
     if (type.name == "router") {
-        const std::size_t others = std::max<std::size_t>(mesh_routers().size(), 1) - 1;
-        parts_.snapshots->take({.connections = true},
-                               [&configuration, table, others, times, done = std::move(done)](
-                                   const Snapshots::Parts& parts) {
-                                   done({router_row(parts, *table, configuration, others, times)});
-                               });
+        query_router(std::move(done));
     } else if (type.name == "router.link") {
         query_links({}, std::move(done));
     } else if (type.name == "connection") {
@@ -76,6 +71,21 @@ void ManagementSource::query(const mgmt::EntityType& type, mgmt::RowsDone done) 
     } else {
         done({});
     }
+}
+
+void ManagementSource::query_router(mgmt::RowsDone done) {
+    const std::size_t others = std::max<std::size_t>(mesh_routers().size(), 1) - 1;
+    parts_.snapshots->take({.connections = true, .deliveries = true},
+                           [this, others, table = *parts_.table, done = std::move(done)](
+                               const Snapshots::Parts& parts) {
+                               const RowTimes times{now_, parts_.started, parts_.wall_clock_ms};
+                               mgmt::Row row =
+                                   router_row(parts, *table, *parts_.configuration, others, times);
+                               const std::string_view state = parts_.on_load(parts);
+                               row.set("adminState", state == "running" ? "running" : "draining");
+                               row.set("operState", std::string{state});
+                               done({std::move(row)});
+                           });
 }
 
 void ManagementSource::query_page(const mgmt::EntityType& type,
@@ -140,7 +150,27 @@ void ManagementSource::update(const mgmt::EntityType& type,
         update_connection(std::move(current), changes, std::move(done));
         return;
     }
+    if (type.name == "router") {
+        update_router(std::move(current), changes, done);
+        return;
+    }
     done(failed(mgmt::Code::kNotImplemented, std::string{type.name} + " cannot be changed"));
+}
+
+void ManagementSource::update_router(mgmt::Row current,
+                                     const mgmt::Row& changes,
+                                     const mgmt::ResultDone& done) {
+    if (changes.has("adminState")) {
+        if (!*parts_.node) {
+            done(failed(mgmt::Code::kBadRequest, "a standalone router has nothing to drain"));
+            return;
+        }
+        const bool on = changes.text("adminState") == "draining";
+        parts_.drain(on);
+        current.set("adminState", on ? "draining" : "running")
+            .set("operState", on ? "draining" : "running");
+    }
+    done({mgmt::Code::kOk, "", std::move(current)});
 }
 
 void ManagementSource::remove(const mgmt::EntityType& type,

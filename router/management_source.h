@@ -44,6 +44,9 @@ class ManagementSource : public mgmt::Source {
         Snapshots* snapshots = nullptr;
         EndpointAdmin* endpoints = nullptr;
         std::function<void()> addresses_changed;
+        std::function<void(bool)> drain;
+        /// Takes counts for a drain under way; the router's operState.
+        std::function<const char*(const Snapshots::Parts&)> on_load;
         std::function<void(link::ConnectionId)> close_connection;
         routing::Time started = 0;
         std::uint64_t wall_clock_ms = 0;  ///< at `started`
@@ -53,6 +56,8 @@ class ManagementSource : public mgmt::Source {
 
     /// Ages and uptimes in rows are counted up to here.
     void set_now(routing::Time now) { now_ = now; }
+
+    [[nodiscard]] routing::Time now() const { return now_; }
 
     void query(const mgmt::EntityType& type, mgmt::RowsDone done) override;
     void query_page(const mgmt::EntityType& type, mgmt::Page page, mgmt::RowsDone done) override;
@@ -71,6 +76,8 @@ class ManagementSource : public mgmt::Source {
     void query_links(mgmt::Page page, mgmt::RowsDone done);
     mgmt::Result create_address(mgmt::Row&& row);
     mgmt::Result remove_address(const mgmt::Row& row);
+    void query_router(mgmt::RowsDone done);
+    void update_router(mgmt::Row current, const mgmt::Row& changes, const mgmt::ResultDone& done);
     void update_connection(mgmt::Row current, const mgmt::Row& changes, mgmt::ResultDone done);
     mgmt::Result update_log(const mgmt::Row& current, const mgmt::Row& changes);
 

@@ -38,6 +38,10 @@ void NodeDriver::stop(routing::Time now) {
     handle(now, routing::event::Stop{});
 }
 
+void NodeDriver::drain(routing::Time now, bool on) {
+    handle(now, routing::event::Drain{on});
+}
+
 void NodeDriver::on_timer(routing::Time now) {
     const std::optional<routing::Time> due = node_.next_deadline();
     if (due && *due <= now) {

@@ -22,6 +22,8 @@ class NodeDriver {
                ControlOutlet& outlet);
 
     void start(routing::Time now, std::uint64_t wall_clock_ms);
+    /// No transit, and own consumers only where there are no others; or that undone.
+    void drain(routing::Time now, bool on);
     /// Withdraws and says goodbye; the connections are closed by the caller.
     void stop(routing::Time now);
     void on_timer(routing::Time now);

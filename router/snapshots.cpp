@@ -13,7 +13,8 @@ void Snapshots::take(const What& what, Done done) {
                      link::command::TakeSnapshot{.request = number,
                                                  .links = what.links,
                                                  .connections = what.connections,
-                                                 .addresses = what.addresses});
+                                                 .addresses = what.addresses,
+                                                 .deliveries = what.deliveries});
     }
 }
 

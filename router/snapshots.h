@@ -19,7 +19,7 @@ class Snapshots {
     using Done = std::function<void(Parts& parts)>;
 
     struct What {
-        bool links = false, connections = false, addresses = false;
+        bool links = false, connections = false, addresses = false, deliveries = false;
 
         bool operator==(const What&) const = default;
     };
