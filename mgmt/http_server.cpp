@@ -1,10 +1,13 @@
 #include "mgmt/http_server.h"
 
+#include "mgmt/http_websocket.h"
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
 
 #include <unistd.h>
 
@@ -25,18 +28,27 @@ using asio::ip::tcp;
 
 // What sessions share with their server, which may end before their last callback.
 struct HttpServer::Shared {
+    Shared(HttpHandler the_handler, const HttpLimits& the_limits, StreamHandler the_streams)
+        : handler(std::move(the_handler)),
+          limits(the_limits),
+          streams(std::move(the_streams)),
+          bridge(limits.web_sockets) {}
+
     HttpHandler handler;  // empty: the server is gone
     HttpLimits limits;
+    StreamHandler streams;
+    WebSocketBridge bridge;
     std::set<std::shared_ptr<Session>> sessions;
 };
 
 // One connection: reads a request, has it answered, writes, reads the next.
 class HttpServer::Session : public std::enable_shared_from_this<Session> {
   public:
-    Session(tcp::socket&& socket, std::shared_ptr<Shared> shared)
+    Session(tcp::socket&& socket, std::shared_ptr<Shared> shared, std::uint64_t tag)
         : stream_(std::move(socket)),
           buffer_(shared->limits.header_bytes),
-          shared_(std::move(shared)) {}
+          shared_(std::move(shared)),
+          tag_(tag) {}
 
     void read() {
         parser_.emplace();
@@ -80,10 +92,44 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
             answer({.status = 405, .body = "only GET and HEAD\n"}, request.keep_alive());
             return;
         }
+        if (beast::websocket::is_upgrade(request)) {
+            upgrade();
+            return;
+        }
         const std::string target{request.target()};
         shared_->handler(target,
                          [self = shared_from_this(), keep = request.keep_alive()](
                              HttpResponse&& response) { self->answer(std::move(response), keep); });
+    }
+
+    // The connection is the bridge's from here on, unless it cannot be.
+    void upgrade() {
+        const auto field = parser_->get()[http::field::sec_websocket_protocol];  // RFC 6455, 11.3.4
+        const std::string_view chosen = shared_->streams
+                                            ? choose_subprotocol({field.data(), field.size()})
+                                            : std::string_view{};
+        if (chosen.empty() || buffer_.size() != 0) {
+            answer({.status = 400, .body = "a WebSocket here has the sub-protocol amqp\n"}, false);
+            return;
+        }
+        if (shared_->bridge.full()) {
+            answer({.status = 503, .body = "too many WebSocket connections\n"}, false);
+            return;
+        }
+        beast::error_code error;
+        const auto peer = stream_.socket().remote_endpoint(error);
+        const std::string host =
+            error ? "-" : peer.address().to_string() + ':' + std::to_string(peer.port());
+        stream_.expires_never();
+        const int socket = stream_.release_socket().release(error);
+        shared_->sessions.erase(shared_from_this());
+        if (error) {
+            return;  // closed with the session
+        }
+        const int other_end = shared_->bridge.adopt(socket, parser_->release(), chosen);
+        if (other_end >= 0) {
+            shared_->streams(other_end, host, tag_);
+        }
     }
 
     void answer(HttpResponse&& response, bool keep_alive) {
@@ -92,6 +138,7 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
         message_.set(http::field::content_type, response.content_type);
         message_.set(http::field::cache_control, "no-store");
         message_.set("X-Content-Type-Options", "nosniff");
+        message_.set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'");
         message_.keep_alive(keep_alive);
         message_.body() = std::move(response.body);
         message_.prepare_payload();
@@ -116,21 +163,22 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
     std::shared_ptr<Shared> shared_;
     std::optional<http::request_parser<http::string_body>> parser_;
     http::response<http::string_body> message_;
+    std::uint64_t tag_ = 0;
     bool head_ = false;
 };
 
-HttpServer::HttpServer(boost::asio::io_context& io, HttpHandler handler, HttpLimits limits)
-    : io_(io), shared_(std::make_shared<Shared>()) {
-    shared_->handler = std::move(handler);
-    shared_->limits = limits;
-}
+HttpServer::HttpServer(boost::asio::io_context& io,
+                       HttpHandler handler,
+                       HttpLimits limits,
+                       StreamHandler streams)
+    : io_(io), shared_(std::make_shared<Shared>(std::move(handler), limits, std::move(streams))) {}
 
 HttpServer::~HttpServer() {
     shared_->handler = nullptr;
     close();
 }
 
-void HttpServer::adopt(int descriptor) {
+void HttpServer::adopt(int descriptor, std::uint64_t tag) {
     tcp::socket socket{io_};
     beast::error_code error;
     socket.assign(tcp::v4(), descriptor, error);  // the family is of no consequence from here on
@@ -141,7 +189,7 @@ void HttpServer::adopt(int descriptor) {
     if (shared_->sessions.size() >= shared_->limits.connections) {
         return;  // closes it
     }
-    auto session = std::make_shared<Session>(std::move(socket), shared_);
+    auto session = std::make_shared<Session>(std::move(socket), shared_, tag);
     shared_->sessions.insert(session);
     session->read();
 }

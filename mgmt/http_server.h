@@ -5,8 +5,10 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace boost::asio {
@@ -18,26 +20,36 @@ namespace amqmesh::mgmt {
 struct HttpLimits {
     std::size_t connections = 100;  ///< further ones are closed at once
     std::size_t header_bytes = 8192;
+    std::size_t web_sockets = 10'000;                   ///< further ones are answered 503
     std::chrono::milliseconds request_timeout{10'000};  ///< for a whole request; idle time, too
 };
 
 /// What is asked (as in the request line, RFC 9112, 3.2) and how to answer it.
 using HttpHandler = std::function<void(std::string_view target, HttpDone done)>;
 
+/// A client speaks AMQP over WebSocket: `descriptor` is the other end of its byte stream, to be
+/// owned by who is called. `tag` as given to adopt().
+using StreamHandler =
+    std::function<void(int descriptor, const std::string& peer, std::uint64_t tag)>;
+
 /// Lives on the thread that runs `io`. Nothing a client does ends more than its own connection.
 class HttpServer {
   public:
     /// `io` is not owned and outlives the server. `handler` answers GET; it may do so later, even
-    /// after the server's end.
-    HttpServer(boost::asio::io_context& io, HttpHandler handler, HttpLimits limits = {});
+    /// after the server's end. Without `streams` there is no AMQP over WebSocket.
+    HttpServer(boost::asio::io_context& io,
+               HttpHandler handler,
+               HttpLimits limits = {},
+               StreamHandler streams = {});
     /// Closes everything.
     ~HttpServer();
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;
 
-    /// Takes an accepted TCP socket over. Closes it at once when there are too many.
-    void adopt(int descriptor);
-    /// Closes all connections.
+    /// Takes an accepted TCP socket over. Closes it at once when there are too many. `tag` is for
+    /// the StreamHandler.
+    void adopt(int descriptor, std::uint64_t tag = 0);
+    /// Closes all HTTP connections; those that became WebSockets are ended by their other end.
     void close();
 
     [[nodiscard]] std::size_t connections() const;

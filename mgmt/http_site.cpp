@@ -1,6 +1,7 @@
 #include "mgmt/http_site.h"
 
 #include "mgmt/agent_directory.h"
+#include "mgmt/http_console.h"
 #include "mgmt/schema_export.h"
 
 #include <algorithm>
@@ -135,10 +136,14 @@ void HttpSite::get(std::string_view target, HttpDone done) {
         const std::string missing = readiness_();
         done(missing.empty() ? HttpResponse{.body = "ok\n"}
                              : HttpResponse{.status = 503, .body = "not ready: " + missing + "\n"});
+    } else if (const ConsoleFile* file = find_console_file(path)) {
+        done({.status = 200,
+              .content_type = std::string{file->content_type},
+              .body = std::string{file->text}});
     } else if (path == "/api" || path.starts_with("/api/")) {
         get_api(path.substr(4), query, std::move(done));
     } else {
-        done(failure(404, "there are /metrics, /livez, /readyz and /api"));
+        done(failure(404, "there are / (the console), /metrics, /livez, /readyz and /api"));
     }
 }
 

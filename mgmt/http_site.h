@@ -20,6 +20,7 @@ using HttpDone = std::function<void(HttpResponse&&)>;
 
 /// Lives on one thread, the source's.
 ///
+///   /                 the console
 ///   /metrics          Prometheus text
 ///   /livez, /healthz  200 while the control thread answers
 ///   /readyz           200 once the node serves, 503 and why before

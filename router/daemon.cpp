@@ -195,7 +195,7 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
                 }
                 const ListenerConfig& known = found->second.listener->config();
                 if (known.http) {
-                    http.adopt(fd.release());
+                    http.adopt(fd.release(), owner);
                 } else {
                     adopt(std::move(fd), known, owner, false, std::move(peer));
                 }
@@ -368,6 +368,14 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
         site.get(target, std::move(done));
     }
 
+    // AMQP over WebSocket, on a connection of that listener.
+    void adopt_stream(UniqueFd fd, const std::string& peer, std::uint64_t owner) {
+        const auto found = listeners.find(owner);
+        if (found != listeners.end() && !stopping) {
+            adopt(std::move(fd), found->second.listener->config(), owner, false, peer);
+        }
+    }
+
     /// What keeps the node from serving; empty when nothing does.
     std::string what_is_missing() {
         if (stopping) {
@@ -530,8 +538,13 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
     ControlPlane control;
     Reloader reloader{configuration, *this};
     mgmt::HttpSite site{control.management(now()), [this] { return what_is_missing(); }};
-    mgmt::HttpServer http{io, [this](std::string_view target, mgmt::HttpDone done) {
+    mgmt::HttpServer http{io,
+                          [this](std::string_view target, mgmt::HttpDone done) {
                               answer_http(target, std::move(done));
+                          },
+                          {},
+                          [this](int descriptor, const std::string& peer, std::uint64_t owner) {
+                              adopt_stream(UniqueFd(descriptor), peer, owner);
                           }};
     std::optional<routing::Time> armed;
     std::uint64_t last_owner = 0;

@@ -75,8 +75,28 @@ TEST_F(HttpSiteTest, TypesAndSchema) {
     EXPECT_EQ(json("/api/schema")["prefix"], "org.apache.qpid.dispatch");
 }
 
+TEST_F(HttpSiteTest, TheConsoleIsBuiltIn) {
+    const HttpResponse page = get("/");
+    EXPECT_EQ(page.status, 200);
+    EXPECT_EQ(page.content_type, "text/html; charset=utf-8");
+    // Everything that the page names is there, and nothing of it is elsewhere.
+    std::size_t found = 0;
+    for (const char* attribute : {"src=\"", "href=\""}) {
+        std::size_t at = 0;
+        while ((at = page.body.find(attribute, at)) != std::string::npos) {
+            at += std::string_view{attribute}.size();
+            const std::string name = page.body.substr(at, page.body.find('"', at) - at);
+            EXPECT_EQ(get("/" + name).status, 200) << name;
+            ++found;
+        }
+    }
+    EXPECT_EQ(found, 6U);
+    EXPECT_EQ(get("/console.js").content_type, "text/javascript; charset=utf-8");
+    EXPECT_EQ(get("/console.css").content_type, "text/css; charset=utf-8");
+}
+
 TEST_F(HttpSiteTest, RefusesNonsense) {
-    EXPECT_EQ(get("/").status, 404);
+    EXPECT_EQ(get("/nothing").status, 404);
     EXPECT_EQ(get("").status, 404);
     EXPECT_EQ(get("/api/nothing").status, 404);
     EXPECT_EQ(get("/apixyz").status, 404);

@@ -3,6 +3,7 @@
 
 import json
 import socket
+import subprocess
 import unittest
 import urllib.error
 import urllib.request
@@ -11,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from clients import Clients
 from management import wait_for_mesh
-from mesh import DEADLINE_S, MeshTest, poll_until
+from mesh import DEADLINE_S, ROOT, MeshTest, poll_until
 
 HTTP = {"name": "http", "host": "127.0.0.1", "port": 0, "http": True}
 
@@ -62,6 +63,19 @@ class HttpListener(MeshTest):
                 self.assertNotIn(key, samples)
                 samples[key] = sample.value
         return samples
+
+    def test_promtool_has_nothing_to_complain_about(self):
+        """Debian's promtool checks syntax and conventions: names, units, help, types."""
+        address = "promtool/1"
+        client = self.clients.connect(self.node)
+        receiver = client.receiver(address)
+        sender = client.sender(address)
+        self.clients.wait(lambda: sender.credit > 0, "credit")
+        sender.send("x")
+        self.clients.wait(lambda: receiver.count == 1, "the message")
+        done = subprocess.run([str(ROOT / "build" / "tools" / "promtool"), "check", "metrics"],
+                              input=self.get("/metrics")[2], capture_output=True, text=True, timeout=60)
+        self.assertEqual((0, "", ""), (done.returncode, done.stdout, done.stderr))
 
     def test_health(self):
         self.assertEqual((200, "ok\n"), self.get("/livez")[::2])

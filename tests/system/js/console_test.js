@@ -1,0 +1,78 @@
+// The console in headless Chromium: node console_test.js URL NODE_ID [SCREENSHOT.png]
+"use strict";
+
+const assert = require("assert");
+const fs = require("fs");
+const os = require("os");
+const path = require("path");
+const { chromium } = require("playwright-core");
+
+const [url, id, screenshot] = process.argv.slice(2);
+const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync"];
+
+async function look(page) {
+  await page.goto(url);
+  await page.waitForSelector("#state.ok");
+  assert.strictEqual(await page.textContent("#id"), id);
+  assert.strictEqual(await page.title(), id + " · Amqmesh");
+  console.log("ok shows the node");
+
+  const names = await page.$$eval("#mesh .node text:not(.sub)", (found) => found.map((one) => one.textContent));
+  assert.deepStrictEqual(names.sort(), ["A", "B", "C"]);
+  assert.strictEqual((await page.$$("#mesh line.edge")).length, 3);
+  assert.strictEqual((await page.$$("#mesh line.edge.used")).length, 2);
+  console.log("ok draws the mesh");
+
+  await page.fill("#filter", "traffic");
+  await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 1);
+  // Rates need two looks.
+  await page.waitForFunction(() => Number(document.querySelector("tbody td:nth-child(3)").textContent) > 0);
+  await page.fill("#filter", "");
+  console.log("ok shows rates of an address");
+
+  for (const [button, column] of [["Links", "No credit for"], ["Connections", "Container"], ["Nodes", "Next hop"]]) {
+    await page.click(`nav button:has-text("${button}")`);
+    await page.waitForFunction((title) => document.querySelector("thead").textContent.includes(title), column);
+    await page.waitForFunction(() => document.querySelectorAll("tbody td").length > 1);
+  }
+  // An address that looks like markup stays text.
+  await page.click("nav button:has-text('Links')");
+  await page.waitForFunction(() => document.querySelector("tbody").textContent.includes("<img src=x>"));
+  await page.waitForFunction(() => document.querySelector("#trouble").textContent.includes("<img src=x>"));
+  assert.strictEqual((await page.$$("tbody img, #trouble img")).length, 0);
+  console.log("ok names what needs attention, as text");
+
+  await page.click("nav button:has-text('Nodes')");
+  await page.click("th:has-text('Cost')");
+  await page.waitForFunction(() => document.querySelector("tbody td").textContent !== "A");
+  console.log("ok has tables that can be sorted");
+}
+
+async function run() {
+  const profile = fs.mkdtempSync(path.join(os.tmpdir(), "amqmesh-console-"));
+  const browser = await chromium.launchPersistentContext(profile, {
+    executablePath: "/usr/bin/chromium", headless: true, args: flags, viewport: { width: 1360, height: 1000 },
+  });
+  const complaints = [];
+  try {
+    const page = await browser.newPage();
+    page.on("pageerror", (error) => complaints.push(error.message));
+    page.on("console", (message) => { if (message.type() === "error") complaints.push(message.text()); });
+    page.on("request", (request) => {
+      if (!request.url().startsWith(url)) complaints.push("asks for " + request.url());
+    });
+    await look(page);
+    if (screenshot) {
+      await page.click("nav button:has-text('Addresses')");
+      await page.screenshot({ path: screenshot });
+    }
+    assert.deepStrictEqual(complaints, []);
+    console.log("ok no errors, and nothing is asked of anyone else");
+  } finally {
+    await browser.close();
+    fs.rmSync(profile, { recursive: true, force: true });
+  }
+}
+
+run().catch((error) => { console.error(error); process.exit(1); });

@@ -1,0 +1,64 @@
+#!/usr/bin/python3
+"""The console in headless Chromium; the steps are in js/console_test.js. AMQMESH_SCREENSHOT=FILE.png keeps what
+it looked like."""
+
+import os
+import subprocess
+import unittest
+from pathlib import Path
+
+from clients import Clients
+from management import wait_for_mesh
+from mesh import DEADLINE_S, ROOT, MeshTest
+
+SCRIPT = Path(__file__).resolve().parent / "js" / "console_test.js"
+HTTP = {"name": "http", "host": "127.0.0.1", "port": 0, "http": True}
+
+
+class ConsoleMeshTest(MeshTest):
+    @classmethod
+    def topology(cls, mesh):
+        a = mesh.add("A")
+        b = mesh.add("B", [a])
+        c = mesh.add("C", [(a, 3), b])
+        a.stop()
+        a.sections = {"listener": a.config()["listener"] + [HTTP]}
+        a.ports["http"] = 0
+        a.start()
+        clients = Clients()
+        wait_for_mesh(clients, [a, b, c])
+        clients.close()
+
+
+class Console(ConsoleMeshTest):
+    def test_in_a_browser(self):
+        node = self.shared.nodes["A"]
+        clients = Clients()
+        self.addCleanup(clients.close)
+        client = clients.connect(node)
+        client.receiver("traffic/busy")
+        sender = client.sender("traffic/busy")
+        # Nobody consumes this one; a consumer of that one gives no credit.
+        client.sender("<img src=x>")
+        client.receiver("slow/consumer", window=0)
+        clients.wait(lambda: sender.credit > 0, "credit")
+        environment = dict(os.environ)
+        environment.setdefault("NODE_PATH", str(ROOT / "build" / "js" / "node_modules"))
+        arguments = ["node", str(SCRIPT), f"http://127.0.0.1:{node.ports['http']}/", "A"]
+        arguments += filter(None, [os.environ.get("AMQMESH_SCREENSHOT")])
+        browser = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                   env=environment)
+        self.addCleanup(browser.kill)
+
+        def go_on():
+            if sender.credit > 0:
+                sender.send("x")
+            return browser.poll() is not None
+        clients.wait(go_on, "the browser", deadline_s=max(100, 3 * DEADLINE_S))
+        output = browser.communicate()[0]
+        self.assertEqual(0, browser.returncode, output)
+        self.assertEqual(6, output.count("ok "), output)
+
+
+if __name__ == "__main__":
+    unittest.main()
