@@ -19,7 +19,11 @@ using Action = std::function<Exit()>;
 void add_inspection_commands(CLI::App& app, Action& chosen);
 /// query, read, create, update, delete, types, schema, log.
 void add_entity_commands(CLI::App& app, Action& chosen);
-/// send, receive, request.
+/// why, watch.
+void add_live_commands(CLI::App& app, Action& chosen);
+/// check-config, reload, drain, completion, man.
+void add_tool_commands(CLI::App& app, Action& chosen);
+/// send, receive, request, bench.
 void add_traffic_commands(CLI::App& app, Action& chosen);
 
 /// --node, --timeout and, where it means something, --router.

@@ -81,16 +81,24 @@ Exit show_view(const View& view, const ViewOptions& options) {
     const std::vector<std::string> attributes =
         options.json ? std::vector<std::string>{} : attributes_of(view);
     Json per_node = Json::object();
+    std::vector<NodeRows> together;
     for (const std::string& id : nodes) {
-        const Rows rows = client.query(std::string(view.type), attributes, id, options.limit);
+        Rows rows = client.query(std::string(view.type), attributes, id, options.limit);
         if (options.json) {
             per_node[id] = rows_json(rows);
+            continue;
+        }
+        if (options.csv && options.all_nodes) {
+            together.push_back({id, std::move(rows)});
             continue;
         }
         if (options.all_nodes && !id.empty()) {
             fmt::print("{}{}\n", id == nodes.front() ? "" : "\n", id);
         }
         print_table(view_table(view, rows, options.verbose), view, options);
+    }
+    if (!together.empty()) {
+        fmt::print("{}", view_table(view, together, options.verbose).csv());
     }
     if (options.json) {
         fmt::print("{}\n", (options.all_nodes ? per_node : per_node.front()).dump(2));
@@ -110,6 +118,9 @@ Exit show_stats(const ViewOptions& options) {
         }
         if (options.json) {
             all.push_back(rows_json(router).front());
+        } else if (options.csv) {
+            const std::string lines = rows_table(router).csv();
+            fmt::print("{}", id == nodes.front() ? lines : lines.substr(lines.find('\n') + 1));
         } else {
             fmt::print("{}{}", id == nodes.front() ? "" : "\n", stats_text(router));
         }
@@ -158,6 +169,8 @@ void add_inspection_commands(CLI::App& app, Action& chosen) {
 
     CLI::App* stats = app.add_subcommand("stats", "Counters of a node");
     auto stats_options = add_view_options(*stats);
+    stats->add_flag("--csv", stats_options->csv, "Print comma-separated values")
+        ->excludes("--json");
     stats->callback([stats_options, &chosen] {
         chosen = [stats_options] { return show_stats(*stats_options); };
     });

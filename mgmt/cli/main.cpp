@@ -41,6 +41,8 @@ int main(int argc, char** argv) {
     amqmesh::cli::add_inspection_commands(app, chosen);
     amqmesh::cli::add_entity_commands(app, chosen);
     amqmesh::cli::add_traffic_commands(app, chosen);
+    amqmesh::cli::add_live_commands(app, chosen);
+    amqmesh::cli::add_tool_commands(app, chosen);
 
     try {
         app.parse(argc, argv);

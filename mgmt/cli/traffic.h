@@ -1,4 +1,4 @@
-// send, receive and request.
+// send, receive, request and bench.
 #pragma once
 
 #include "mgmt/cli/traffic_run.h"
@@ -46,6 +46,13 @@ struct RequestOptions {
     bool quiet = false;
 };
 
+struct BenchOptions {
+    TrafficOptions traffic;
+    std::size_t size = 100;      ///< bytes of a message's body
+    std::uint32_t window = 100;  ///< unsettled at most
+};
+
+Exit bench(const BenchOptions& options);
 Exit send(const SendOptions& options);
 Exit receive(const ReceiveOptions& options);
 Exit request(const RequestOptions& options);

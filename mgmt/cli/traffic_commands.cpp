@@ -82,9 +82,29 @@ void add_request(CLI::App& app, Action& chosen) {
     command->callback([options, &chosen] { chosen = [options] { return request(*options); }; });
 }
 
+void add_bench(CLI::App& app, Action& chosen) {
+    CLI::App* command =
+        app.add_subcommand("bench", "Send messages to oneself through a node: rate and latency");
+    auto options = std::make_shared<BenchOptions>();
+    options->traffic.count = 10'000;
+    add_traffic_options(*command, options->traffic, "Messages to send; 0: until --duration");
+    command->add_option("-s,--size", options->size, "Bytes of a message's body")
+        ->check(CLI::Range(8, 1 << 30))
+        ->capture_default_str();
+    command->add_option("--window", options->window, "Unsettled messages at most")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    add_rate(*command, options->traffic.rate);
+    command->footer(
+        "One client of one core: a floor of what a node can do, not its limit. Latency is from\n"
+        "send to receipt in this process; --window 1 or --rate shows it without queues.");
+    command->callback([options, &chosen] { chosen = [options] { return bench(*options); }; });
+}
+
 }  // namespace
 
 void add_traffic_commands(CLI::App& app, Action& chosen) {
+    add_bench(app, chosen);
     add_send(app, chosen);
     add_receive(app, chosen);
     add_request(app, chosen);

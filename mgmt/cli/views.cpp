@@ -115,23 +115,52 @@ std::vector<std::string> attributes_of(const View& view) {
     return names;
 }
 
-Table view_table(const View& view, const Rows& rows, bool verbose) {
+namespace {
+
+std::vector<Table::Column> view_headings(const View& view, bool verbose) {
     std::vector<Table::Column> headings;
     for (const ViewColumn& column : view.columns) {
         if (verbose || !column.verbose) {
             headings.push_back({std::string(column.heading), column.align});
         }
     }
-    Table table(std::move(headings));
-    for (std::size_t row = 0; row < rows.rows.size(); ++row) {
-        std::vector<std::string> cells;
-        for (const ViewColumn& column : view.columns) {
-            if (verbose || !column.verbose) {
-                const Json& cell = rows.at(row, column.attribute);
-                cells.push_back(column.format != nullptr ? column.format(cell) : to_text(cell));
-            }
+    return headings;
+}
+
+std::vector<std::string> view_cells(const View& view,
+                                    const Rows& rows,
+                                    std::size_t row,
+                                    bool verbose) {
+    std::vector<std::string> cells;
+    for (const ViewColumn& column : view.columns) {
+        if (verbose || !column.verbose) {
+            const Json& cell = rows.at(row, column.attribute);
+            cells.push_back(column.format != nullptr ? column.format(cell) : to_text(cell));
         }
-        table.add(std::move(cells));
+    }
+    return cells;
+}
+
+}  // namespace
+
+Table view_table(const View& view, const Rows& rows, bool verbose) {
+    Table table(view_headings(view, verbose));
+    for (std::size_t row = 0; row < rows.rows.size(); ++row) {
+        table.add(view_cells(view, rows, row, verbose));
+    }
+    return table;
+}
+
+Table view_table(const View& view, const std::vector<NodeRows>& nodes, bool verbose) {
+    std::vector<Table::Column> headings = view_headings(view, verbose);
+    headings.insert(headings.begin(), {"NODE", Align::kLeft});
+    Table table(std::move(headings));
+    for (const NodeRows& node : nodes) {
+        for (std::size_t row = 0; row < node.rows.rows.size(); ++row) {
+            std::vector<std::string> cells = view_cells(view, node.rows, row, verbose);
+            cells.insert(cells.begin(), node.node);
+            table.add(std::move(cells));
+        }
     }
     return table;
 }

@@ -36,6 +36,14 @@ std::vector<std::string> attributes_of(const View& view);
 
 Table view_table(const View& view, const Rows& rows, bool verbose);
 
+/// One table of several nodes, the node's id first.
+struct NodeRows {
+    std::string node;
+    Rows rows;
+};
+
+Table view_table(const View& view, const std::vector<NodeRows>& nodes, bool verbose);
+
 /// Rows as a list of objects, attribute names as in management.
 Json rows_json(const Rows& rows);
 /// Rows with every column they have.

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+import tempfile
 import unittest
 
 from fake_node import FakeNode
@@ -210,6 +211,94 @@ class Traffic(ToolTest):
         self.assertGreater(counts["p50Milliseconds"], 0)
 
 
+class Live(ToolTest):
+    def test_why_an_address_waits(self):
+        text = self.run_tool("why", "orders").stdout
+        self.assertRegex(text, r"(?m)^\* A: sender client, \"x\" \(connection 1\) has no credit$")
+        findings = self.json("why", "orders")
+        self.assertGreater(sum(finding["waits"] for finding in findings), 1000)
+
+    def test_why_a_link_waits(self):
+        self.assertEqual(len(self.json("why", "7")), 1)
+
+    def test_why_nobody_is_there(self):
+        self.assertIn("no consumer of absent anywhere in the mesh", self.run_tool("why", "absent").stdout)
+
+    def test_watch_prints_blocks_where_there_is_no_terminal(self):
+        text = self.run_tool("watch", "--count", "2", "--interval", "0.1").stdout
+        self.assertEqual(text.count("A  up 1h 2m"), 2)
+        self.assertRegex(text, r"(?m)^orders +0 +0 +0")
+        self.assertNotIn("\x1b", text)
+
+    def test_bench_counts_what_comes_back(self):
+        # The scripted peer accepts messages but sends none back.
+        done = self.run_tool("bench", "accept", "--count", "20", "--timeout", "1.5", expect=1)
+        self.assertIn("20 of 20 messages have an outcome, 0 came back", done.stderr)
+
+
+class Tools(ToolTest):
+    def run_alone(self, *arguments, expect=0, **options):
+        done = subprocess.run([TOOL, *arguments], capture_output=True, text=True, timeout=50, **options)
+        self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def commands(self):
+        listed = self.run_alone("--help").split("Subcommands:")[1].split("Exit codes")[0]
+        return [line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2] != " "]
+
+    def test_reload(self):
+        self.assertEqual(self.run_tool("reload").stdout,
+                         "1 listener added\nrouter: workerThreads changes with the next start\n")
+        self.assertEqual(self.json("reload")["needsRestart"], ["workerThreads"])
+
+    def test_drain_and_back(self):
+        self.assertEqual(self.run_tool("drain").stdout, "draining\n")
+        self.assertEqual(self.run_tool("drain", "--wait", "20").stdout, "drained\n")
+        self.assertEqual(self.node.management.requests[-1][1]["entityType"], "org.apache.qpid.dispatch.router")
+        self.assertEqual(self.run_tool("drain", "--undo", "--router", "B").stdout, "running\n")
+        self.assertEqual(self.node.management.requests[-1][0], "B")
+        self.node.management.on_update = lambda *_: (400, "standalone", {})
+        self.addCleanup(delattr, self.node.management, "on_update")
+        self.assertIn("standalone", self.run_tool("drain", expect=1).stderr)
+
+    def test_the_man_page_has_every_command(self):
+        page = self.run_alone("man")
+        self.assertTrue(page.startswith(".TH AMQMESH 1"))
+        for command in self.commands():
+            self.assertIn("\n.SS " + command.replace("-", "\\-") + "\n", page)
+
+    def complete(self, *words):
+        """What bash offers for the last word."""
+        script = self.run_alone("completion", "bash") + """
+            COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _amqmesh; printf '%s\\n' "${COMPREPLY[@]}" """
+        done = subprocess.run(["bash", "-c", script, "bash", "amqmesh", *words], capture_output=True, text=True,
+                              timeout=20, check=True)
+        return done.stdout.split()
+
+    def test_bash_completes(self):
+        self.assertEqual(self.complete("top"), ["topology"])
+        self.assertEqual(set(self.commands()), {word for word in self.complete("") if word[0] != "-"})
+        self.assertIn("--interval", self.complete("watch", "--"))
+        self.assertEqual(self.complete("completion", ""), ["bash"])
+
+    def test_csv_of_all_nodes_is_one_table(self):
+        lines = self.run_tool("addresses", "--csv", "--all-nodes").stdout.splitlines()
+        self.assertEqual([line.split(",")[0] for line in lines], ["NODE", "A", "A", "B", "B", "C", "C"])
+        lines = self.run_tool("stats", "--csv", "--all-nodes").stdout.splitlines()
+        self.assertEqual(len(lines), 4)
+
+    def test_a_configuration_is_checked_by_the_node_itself(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            file.write("router: {id: A}\nlistener: {prt: 1}\n")
+            file.flush()
+            self.assertIn("did you mean port", self.run_alone("check-config", file.name, expect=1))
+            file.seek(0)
+            file.truncate()
+            file.write("router: {id: A}\n")
+            file.flush()
+            self.assertIn("ok (router A", self.run_alone("check-config", file.name))
+
+
 class Refusals(ToolTest):
     def test_connection_refused(self):
         with socket.socket() as unused:
@@ -237,7 +326,7 @@ class Refusals(ToolTest):
     def test_help_of_every_command(self):
         for command in ("topology", "addresses", "connections", "links", "stats", "query", "read",
                         "create", "update", "delete", "types", "schema", "log", "send", "receive",
-                        "request"):
+                        "request", "bench", "why", "watch", "reload", "drain"):
             with self.subTest(command):
                 self.assertIn("--node", self.run_tool(command, "--help").stdout)
 

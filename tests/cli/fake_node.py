@@ -32,6 +32,7 @@ TABLES = {
                      None]]),
     "router.link": (["linkType", "linkDir", "connectionId", "identity", "owningAddr"],
                     [["endpoint", "in", "1", str(n), "M0orders"] for n in range(1203)]),
+    "management": (["name"], [["self"]]),
 }
 # What B says about itself, when asked through A.
 NODES_OF_B = (NODE_COLUMNS, [
@@ -48,6 +49,7 @@ class Management:
     def __init__(self):
         self.requests = []
         self.silent = False
+        self.states = ["running"]
 
     def answer(self, node, request):
         """(code, description, body), or None for no answer at all."""
@@ -72,9 +74,25 @@ class Management:
         table = [[dict(zip(columns, row)).get(name) for name in wanted] for row in rows]
         if short == "router" and "id" in wanted:
             table[0][wanted.index("id")] = node
+        if short == "router" and "operState" in wanted:
+            # It takes a look or two until a node has drained.
+            table[0][wanted.index("operState")] = self.states[0]
+            self.states = self.states[1:] or self.states
         start = properties.get("offset", 0)
         end = start + properties["count"] if "count" in properties else None
         return 200, "OK", {"attributeNames": wanted, "results": table[start:end]}
+
+    def on_update(self, node, properties, body):
+        if body.get("adminState") == "draining":
+            self.states = ["draining", "draining", "drained"]
+        elif body.get("adminState") == "running":
+            self.states = ["running"]
+        else:
+            return 400, "what?", {}
+        return 200, "OK", body
+
+    def on_reload(self, node, properties, body):
+        return 200, "OK", {"changes": ["1 listener added"], "needsRestart": ["workerThreads"]}
 
     def on_read(self, node, properties, body):
         if properties.get("identity") != "router.node/C":
