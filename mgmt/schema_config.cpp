@@ -14,7 +14,7 @@ constexpr std::string_view kNoPhases =
 constexpr std::string_view kFasterRouting =
     "routing is driven by events; set heartbeatMilliseconds and heartbeatMultiplier instead";
 constexpr std::string_view kAllPages =
-    "an HTTP listener has all of its pages: bind it to a private address";
+    "an HTTP listener offers all of it: bind it to a private address";
 
 constexpr auto kRouter = entity(
     kCreate,
@@ -425,8 +425,9 @@ constexpr auto kListener = entity(
         {.name = "http",
          .type = kBoolean,
          .access = kCreate,
-         .description = "HTTP instead of AMQP: /metrics (Prometheus), /livez, /readyz and /api "
-                        "(JSON, read-only). Without authentication.",
+         .description = "HTTP instead of AMQP: the console, /metrics (Prometheus), /livez, /readyz "
+                        "and /api (JSON, read-only), and AMQP over WebSocket. The pages are "
+                        "without authentication.",
          .default_text = "no"},
         {.name = "healthz",
          .type = kBoolean,
@@ -446,9 +447,9 @@ constexpr auto kListener = entity(
          .type = kBoolean,
          .access = kCreate,
          .description = "Offer AMQP over WebSocket on an HTTP listener.",
-         .default_text = "no",
+         .default_text = "yes",
          .support = Support::kUnsupported,
-         .advice = "AMQP over WebSocket is not offered yet"},
+         .advice = kAllPages},
         {.name = "httpRootDir",
          .type = kPath,
          .access = kCreate,
@@ -603,6 +604,13 @@ constexpr auto kLog = entity(
          .description = "File to append to, or stderr or stdout.",
          .default_text = "stderr",
          .aliases = "output"},
+        {.name = "format",
+         .type = kEnum,
+         .access = kUpdate,
+         .description = "text: words; json: an object per line with time, level, module, code and "
+                        "text.",
+         .default_text = "text",
+         .choices = "text json"},
     }));
 
 constexpr std::uint8_t kReadOnlyOps = operation::kRead;

@@ -265,7 +265,7 @@ constexpr auto kTypes = std::to_array<EntityType>({
     {.name = "router.link", .description = "An AMQP link.", .attributes = kLink},
     {.name = "connection",
      .description = "An AMQP connection.",
-     .operations = operation::kRead | operation::kUpdate,
+     .operations = operation::kRead | operation::kUpdate | operation::kDelete,
      .attributes = kConnection},
     {.name = "allocator",
      .description = "The reference's memory pools; there are none here.",

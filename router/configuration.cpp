@@ -189,12 +189,15 @@ class Loader {
         log::Setting setting;
         setting.module = row.text("module");
         setting.enable = row.text("enable");
-        setting.timestamps = row.boolean("includeTimestamp");
         // Where it was not given, a module follows DEFAULT, whatever the schema's default is.
         for (const RawConfigAttribute& attribute : entity.attributes) {
             const std::size_t index = row.type().index_of(attribute.name);
             if (index == row.type().index_of("outputFile")) {
                 setting.output = row.text("outputFile");
+            } else if (index == row.type().index_of("includeTimestamp")) {
+                setting.timestamps = row.boolean("includeTimestamp");
+            } else if (index == row.type().index_of("format")) {
+                setting.json = row.text("format") == "json";
             }
         }
         result_.configuration.logs.push_back(std::move(setting));

@@ -1,5 +1,8 @@
 #include "router/log.h"
 
+#include "mgmt/value.h"
+
+#include <fmt/chrono.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -8,7 +11,10 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <compare>
+#include <ctime>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -27,7 +33,7 @@ constexpr std::uint8_t kInfoAndAbove = 0b1111100;
 // Where one module's lines go.
 struct Output {
     std::shared_ptr<spdlog::logger> logger;
-    bool timestamps = true;
+    bool json = false;
 };
 
 // The process's log. Levels are read without the lock; outputs change only in configure().
@@ -73,9 +79,17 @@ std::optional<std::size_t> module_index(std::string_view name) {
     return std::nullopt;
 }
 
+struct Style {
+    std::string output;
+    bool timestamps = true;
+    bool json = false;
+
+    auto operator<=>(const Style&) const = default;
+};
+
 struct Plan {
     std::array<std::uint8_t, kModules> masks{};
-    std::array<Output, kModules> outputs;
+    std::array<Style, kModules> styles;
 };
 
 bool apply(const Setting& setting, Plan& plan, std::string& why) {
@@ -85,16 +99,6 @@ bool apply(const Setting& setting, Plan& plan, std::string& why) {
         why = "log " + setting.module + ": enable: \"" + setting.enable + "\" names no level";
         return false;
     }
-    Output output;
-    const bool keep_output = setting.output.empty() && setting.module != "DEFAULT";
-    if (!keep_output) {
-        try {
-            output = {open_logger(setting.output, setting.timestamps), setting.timestamps};
-        } catch (const spdlog::spdlog_ex& error) {
-            why = "log " + setting.module + ": " + error.what();
-            return false;
-        }
-    }
     const auto only = module_index(setting.module);
     for (std::size_t i = 0; i < kModules; ++i) {
         if (setting.module != "DEFAULT" && only != i) {
@@ -103,11 +107,47 @@ bool apply(const Setting& setting, Plan& plan, std::string& why) {
         if (!keep_level) {
             plan.masks.at(i) = mask;
         }
-        if (!keep_output) {
-            plan.outputs.at(i) = output;
-        }
+        Style& style = plan.styles.at(i);
+        style.output = setting.output.empty() ? style.output : setting.output;
+        style.timestamps = setting.timestamps.value_or(style.timestamps);
+        style.json = setting.json.value_or(style.json);
     }
     return true;
+}
+
+// Modules of the same style share a logger.
+bool open_all(const Plan& plan, std::array<Output, kModules>& outputs, std::string& why) {
+    std::map<Style, Output> opened;
+    for (std::size_t i = 0; i < kModules; ++i) {
+        const Style& style = plan.styles.at(i);
+        const auto known = opened.find(style);
+        if (known != opened.end()) {
+            outputs.at(i) = known->second;
+            continue;
+        }
+        try {
+            outputs.at(i) = {open_logger(style.output, style.timestamps && !style.json),
+                             style.json};
+        } catch (const spdlog::spdlog_ex& error) {
+            why = "log: " + std::string{error.what()};
+            return false;
+        }
+        opened.emplace(style, outputs.at(i));
+    }
+    return true;
+}
+
+std::string json_line(
+    double time, Level level, Module module, const char* code, std::string_view text) {
+    const auto seconds = static_cast<std::time_t>(time);
+    const auto microseconds =
+        static_cast<long>((time - static_cast<double>(seconds)) * 1e6) % 1'000'000;
+    return mgmt::to_json(mgmt::Map{
+        {"time", fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", fmt::gmtime(seconds), microseconds)},
+        {"level", to_string(level)},
+        {"module", to_string(module)},
+        {"code", code},
+        {"text", text}});
 }
 
 }  // namespace
@@ -118,6 +158,10 @@ std::string_view to_string(Level level) {
 
 std::string_view to_string(Module module) {
     return kModuleNames.at(static_cast<std::size_t>(module));
+}
+
+std::span<const std::string_view> module_names() {
+    return kModuleNames;
 }
 
 bool parse_levels(std::string_view enable, std::uint8_t& mask) {
@@ -151,8 +195,6 @@ bool parse_levels(std::string_view enable, std::uint8_t& mask) {
 bool configure(const std::vector<Setting>& settings, std::string& why) {
     Plan plan;
     plan.masks.fill(kInfoAndAbove);
-    const Output to_stderr{open_logger("", true), true};
-    plan.outputs.fill(to_stderr);
     for (const bool defaults : {true, false}) {
         for (const Setting& setting : settings) {
             if ((setting.module == "DEFAULT") == defaults && !apply(setting, plan, why)) {
@@ -160,9 +202,13 @@ bool configure(const std::vector<Setting>& settings, std::string& why) {
             }
         }
     }
+    std::array<Output, kModules> outputs;
+    if (!open_all(plan, outputs, why)) {
+        return false;
+    }
     State& log = state();
     const std::lock_guard lock(log.mutex);
-    log.outputs = std::move(plan.outputs);
+    log.outputs = std::move(outputs);
     for (std::size_t i = 0; i < kModules; ++i) {
         log.masks.at(i).store(plan.masks.at(i), std::memory_order_relaxed);
     }
@@ -177,12 +223,11 @@ bool enabled(Module module, Level level) {
 
 void write(Module module, Level level, const char* code, std::string_view text) {
     State& log = state();
-    std::string line = fmt::format("{} {} {} {}", to_string(level), to_string(module), code, text);
     const std::chrono::duration<double> time = std::chrono::system_clock::now().time_since_epoch();
-    std::shared_ptr<spdlog::logger> logger;
+    Output output;
     {
         const std::lock_guard lock(log.mutex);
-        logger = log.outputs.at(static_cast<std::size_t>(module)).logger;
+        output = log.outputs.at(static_cast<std::size_t>(module));
         if (log.lines.size() >= kLinesKept) {
             log.lines.pop_front();
         }
@@ -191,9 +236,12 @@ void write(Module module, Level level, const char* code, std::string_view text) 
                              time.count(),
                              fmt::format("{} {}", code, text.substr(0, kLineBytesKept))});
     }
-    if (logger) {
-        logger->info(line);
-        logger->flush();
+    if (output.logger) {
+        output.logger->info(
+            output.json
+                ? json_line(time.count(), level, module, code, text)
+                : fmt::format("{} {} {} {}", to_string(level), to_string(module), code, text));
+        output.logger->flush();
     }
 }
 

@@ -6,6 +6,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,13 +23,16 @@ inline constexpr std::size_t kModules = 6;
 
 std::string_view to_string(Level level);
 std::string_view to_string(Module module);
+std::span<const std::string_view> module_names();
 
 /// One `log` entity.
 struct Setting {
     std::string module = "DEFAULT";
     std::string enable = "info+";  ///< "trace+", "info", "warning,error", "none", "default", …
     std::string output;            ///< file, "stderr", "stdout"; empty: as DEFAULT
-    bool timestamps = true;
+    // Not given: as DEFAULT, and there with time and as text.
+    std::optional<bool> timestamps;
+    std::optional<bool> json;  ///< an object per line
 };
 
 /// The levels that `enable` names as a bit mask (bit = Level), or nothing if it cannot be read.

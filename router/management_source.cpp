@@ -1,6 +1,7 @@
 #include "router/management_source.h"
 
 #include "router/log.h"
+#include "router/log_settings.h"
 #include "router/management_rows.h"
 
 #include <algorithm>
@@ -67,7 +68,7 @@ void ManagementSource::query(const mgmt::EntityType& type, mgmt::RowsDone done) 
     } else if (type.name == "router.config.address") {
         done(identified(configuration.address_rows));
     } else if (type.name == "log") {
-        done(identified(configuration.log_rows));
+        done(log_rows(configuration));
     } else {
         done({});
     }
@@ -143,7 +144,7 @@ void ManagementSource::update(const mgmt::EntityType& type,
                               mgmt::Row changes,
                               mgmt::ResultDone done) {
     if (type.name == "log") {
-        done(update_log(current, changes));
+        done(update_log(*parts_.configuration, current, changes));
         return;
     }
     if (type.name == "connection") {
@@ -178,6 +179,10 @@ void ManagementSource::remove(const mgmt::EntityType& type,
                               mgmt::ResultDone done) {
     if (type.name == "router.config.address") {
         done(remove_address(current));
+        return;
+    }
+    if (type.name == "connection") {
+        close_connection(std::move(current), mgmt::Code::kNoContent, std::move(done));
         return;
     }
     std::string why = std::string{type.name} + " cannot be deleted";
@@ -233,6 +238,12 @@ void ManagementSource::update_connection(mgmt::Row current,
         done({mgmt::Code::kOk, "", std::move(current)});
         return;
     }
+    close_connection(std::move(current), mgmt::Code::kOk, std::move(done));
+}
+
+void ManagementSource::close_connection(mgmt::Row current,
+                                        mgmt::Code success,
+                                        mgmt::ResultDone done) {
     if (current.text("role") == link::to_string(link::ConnectionRole::kInterRouter)) {
         done(failed(mgmt::Code::kForbidden,
                     "it belongs to the mesh: delete its connector or listener instead"));
@@ -241,54 +252,20 @@ void ManagementSource::update_connection(mgmt::Row current,
     // Rows do not tell which worker has the connection.
     parts_.snapshots->take(
         {.connections = true},
-        [this, row = std::move(current), done = std::move(done)](
+        [this, success, row = std::move(current), done = std::move(done)](
             const Snapshots::Parts& parts) mutable {
             for (const auto& part : parts) {
                 for (const link::ConnectionRow& connection : part->connections) {
                     if (std::to_string(connection.number) == row.text("identity")) {
                         parts_.close_connection(connection.id);
                         row.set("adminStatus", "deleted").set("operStatus", "closing");
-                        done({mgmt::Code::kOk, "", std::move(row)});
+                        done({success, "", std::move(row)});
                         return;
                     }
                 }
             }
             done(failed(mgmt::Code::kNotFound, "it is gone already"));
         });
-}
-
-mgmt::Result ManagementSource::update_log(const mgmt::Row& current, const mgmt::Row& changes) {
-    Configuration& configuration = *parts_.configuration;
-    std::vector<log::Setting> settings = configuration.logs;
-    for (std::size_t i = 0; i < configuration.log_rows.size(); ++i) {
-        mgmt::Row& row = configuration.log_rows[i];
-        if (row.text("module") != current.text("module")) {
-            continue;
-        }
-        if (changes.has("enable")) {
-            settings[i].enable = changes.text("enable");
-        }
-        if (changes.has("outputFile")) {
-            settings[i].output = changes.text("outputFile");
-        }
-        if (changes.has("includeTimestamp")) {
-            settings[i].timestamps = changes.boolean("includeTimestamp");
-        }
-        std::string why;
-        if (!log::configure(settings, why)) {
-            return failed(mgmt::Code::kBadRequest, std::move(why));
-        }
-        configuration.logs = std::move(settings);
-        for (std::size_t a = 0; a < changes.size(); ++a) {
-            if (!changes[a].is_null()) {
-                row[a] = changes[a];
-            }
-        }
-        mgmt::Row now_row = row;
-        identify(now_row, i);
-        return {mgmt::Code::kOk, "", std::move(now_row)};
-    }
-    return failed(mgmt::Code::kNotFound, "it is gone already");
 }
 
 std::vector<std::string> ManagementSource::mesh_routers() {

@@ -79,7 +79,7 @@ class ManagementSource : public mgmt::Source {
     void query_router(mgmt::RowsDone done);
     void update_router(mgmt::Row current, const mgmt::Row& changes, const mgmt::ResultDone& done);
     void update_connection(mgmt::Row current, const mgmt::Row& changes, mgmt::ResultDone done);
-    mgmt::Result update_log(const mgmt::Row& current, const mgmt::Row& changes);
+    void close_connection(mgmt::Row current, mgmt::Code success, mgmt::ResultDone done);
 
     Parts parts_;
     routing::Time now_ = 0;
