@@ -305,7 +305,8 @@ function draw() {
   const router = latest.router;
   document.title = router.id + " · Amqmesh";
   get("id").textContent = router.id;
-  get("mode").textContent = router.mode;
+  const leaving = router.operState && router.operState !== "running";
+  get("mode").textContent = router.mode + (leaving ? ", " + router.operState : "");
   get("about").textContent = "version " + router.version + ", up for " + duration(router.uptimeSeconds) + ", " +
     router.workerThreads + " worker threads";
   drawTiles();

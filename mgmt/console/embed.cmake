@@ -1,17 +1,16 @@
 # Writes the console's files as a C++ source: cmake -DFOLDER=… -DOUTPUT=… -P embed.cmake
-set(types html "text/html; charset=utf-8" css "text/css; charset=utf-8" js "text/javascript; charset=utf-8"
-    svg "image/svg+xml")
+set(type_html "text/html; charset=utf-8")
+set(type_css "text/css; charset=utf-8")
+set(type_js "text/javascript; charset=utf-8")
+set(type_svg "image/svg+xml")
 set(entries "")
 foreach(name index.html console.css console.svg console_format.js console_mesh.js console.js)
     file(READ "${FOLDER}/${name}" text)
     string(REGEX REPLACE ".*\\." "" ending "${name}")
-    list(FIND types "${ending}" place)
-    math(EXPR place "${place} + 1")
-    list(GET types ${place} type)
     if(name STREQUAL "index.html")
         set(name "")
     endif()
-    string(APPEND entries "    {\"/${name}\", \"${type}\", R\"amqmesh(${text})amqmesh\"},\n")
+    string(APPEND entries "    {\"/${name}\", \"${type_${ending}}\", R\"amqmesh(${text})amqmesh\"},\n")
 endforeach()
 file(WRITE "${OUTPUT}" "// Made from mgmt/console by embed.cmake.
 #include \"mgmt/http_console.h\"

@@ -400,6 +400,18 @@ TEST_F(AgentTest, GetLogIsLimited) {
     EXPECT_EQ(ask({.operation = "GET-LOG", .properties = {{"limit", -1}}}).code, 400);
 }
 
+TEST_F(AgentTest, ReloadSaysWhatChanged) {
+    source.reloaded = source.Source::reload();
+    EXPECT_EQ(ask({.operation = "RELOAD"}).code, 501);
+    source.reloaded = {.changes = {"1 listener added"}, .needs_restart = {"id"}};
+    const Response response = ask({.operation = "RELOAD"});
+    EXPECT_EQ(response.code, 200);
+    EXPECT_EQ(response.body,
+              (Value{Map{{"changes", List{"1 listener added"}}, {"needsRestart", List{"id"}}}}));
+    source.reloaded = {.code = Code::kBadRequest, .text = "nothing changed: line 3"};
+    EXPECT_EQ(ask({.operation = "RELOAD"}).code, 400);
+}
+
 TEST_F(AgentTest, CorrelationIdKeepsItsType) {
     const std::string sixteen = "0123456789abcdef";
     for (const MessageId& id : {MessageId{std::string{"x"}},

@@ -68,6 +68,8 @@ class FakeSource : public Source {
         return lines;
     }
 
+    Reloaded reload() override { return reloaded; }
+
     /// Answers what is waiting; answers may ask again.
     void run() {
         while (!waiting_.empty()) {
@@ -81,6 +83,7 @@ class FakeSource : public Source {
     std::vector<std::string> queried;
     std::vector<std::string> routers;
     Result remove_result;
+    Reloaded reloaded;
 
   private:
     void answer(std::function<void()> what) {

@@ -2,6 +2,7 @@
 """`$management` as the reference router's own tools use it: the same requests in the same order, the columns
 they cannot do without, their paging, and changes at run time."""
 
+import json
 import socket
 import unittest
 
@@ -136,6 +137,86 @@ class ToolViews(ToolsMeshTest):
             self.assertIsInstance(line[2], str)
 
 
+class ToolForms(ToolsMeshTest):
+    """Forms of requests and answers, to the letter."""
+
+    def setUp(self):
+        super().setUp()
+        client = self.clients.connect(self.shared.nodes["A"])
+        client.receiver("forms/a")
+        client.sender("forms/a")
+
+    def rows(self, entity_type):
+        body = self.ask("QUERY", {"attributeNames": []}, entityType=PREFIX + entity_type)
+        self.assertEqual({"attributeNames", "results"}, set(body))
+        self.assertEqual(["name", "identity", "type"], body["attributeNames"][:3])
+        return [dict(zip(body["attributeNames"], row)) for row in body["results"]]
+
+    def test_what_a_query_lists_can_be_read(self):
+        for entity_type in ("router", "router.link", "router.address", "router.node", "connection", "listener",
+                            "connector", "router.config.address", "log", "policy"):
+            rows = self.rows(entity_type)
+            self.assertTrue(rows or entity_type == "connector", entity_type)
+            for row in rows[:3]:
+                self.assertEqual(PREFIX + entity_type, row["type"])
+                self.assertIsInstance(row["identity"], str)
+                for which in ({"type": row["type"], "identity": row["identity"]},
+                              {"type": row["type"], "name": row["name"]},
+                              {"type": row["type"], "name": row["name"], "identity": row["identity"]},
+                              {"type": entity_type, "identity": row["identity"]}):
+                    with self.subTest(str(which)):
+                        entity = self.management.ask("READ", {}, **which)
+                        self.assertEqual(set(row), set(entity))
+                        for key in ("name", "identity", "type"):
+                            self.assertEqual(row[key], entity[key])
+
+    def test_identity_without_type_where_it_is_unique(self):
+        self.assertEqual("A", self.management.ask("READ", {}, identity="router.node/A")["id"])
+        reply = self.management.call("READ", {}, identity="router.node/nobody")
+        self.assertEqual(404, reply.properties["statusCode"])
+
+    def test_an_answer_has_what_clients_look_at(self):
+        reply = self.management.call("READ", {}, type=PREFIX + "router.node", identity="router.node/A")
+        self.assertFalse(reply.durable)
+        self.assertEqual(self.management.replies.address, reply.address)
+        self.assertEqual({"statusCode", "statusDescription"}, set(reply.properties))
+        self.assertEqual("int32", type(reply.properties["statusCode"]).__name__)  # AMQP int
+        self.assertIsInstance(reply.properties["statusDescription"], str)
+
+    def test_changes_answer_with_the_entity(self):
+        made = self.management.ask("CREATE", {"prefix": "forms/x", "distribution": "closest"}, expected=201,
+                                   type=PREFIX + "router.config.address", name="forms-x")
+        self.assertEqual(made, self.management.read("router.config.address", name="forms-x"))
+        self.assertEqual("closest", made["distribution"])
+        reply = self.management.call("DELETE", {}, type=PREFIX + "router.config.address", name="forms-x")
+        self.assertEqual((204, {}), (reply.properties["statusCode"], reply.body))
+        reply = self.management.call("DELETE", {}, type=PREFIX + "router.config.address", name="forms-x")
+        self.assertEqual(404, reply.properties["statusCode"])
+
+    def test_an_error_has_an_empty_map_and_a_sentence(self):
+        for operation, properties, body, status in (
+                ("READ", {"type": PREFIX + "listener"}, {}, 400),
+                ("READ", {"type": PREFIX + "nonsense", "name": "x"}, {}, 400),
+                ("READ", {"type": PREFIX + "listener", "name": "absent"}, {}, 404),
+                ("CREATE", {"type": PREFIX + "listener", "name": "x"}, ["no", "map"], 400),
+                ("CREATE", {"type": PREFIX + "listener", "name": "x"}, {"port": "no port!"}, 400),
+                ("CREATE", {"type": PREFIX + "connection", "name": "x"}, {}, 501),
+                ("CREATE", {"name": "x"}, {}, 400),
+                ("UPDATE", {"type": PREFIX + "listener", "name": "client"}, {"port": "1"}, 501),
+                ("UPDATE", {"type": PREFIX + "log", "name": "absent"}, {"enable": "info+"}, 404),
+                ("DELETE", {"type": PREFIX + "router.node", "identity": "router.node/A"}, {}, 501),
+                ("QUERY", {"entityType": PREFIX + "nonsense"}, {"attributeNames": []}, 400),
+                ("QUERY", {"entityType": PREFIX + "router", "offset": -1}, {"attributeNames": []}, 400),
+                ("QUERY", {"entityType": PREFIX + "router"}, {"attributeNames": "all"}, 400),
+                ("GET-LOG", {"limit": "five"}, {}, 400),
+                ("FETCH", {"type": PREFIX + "listener"}, {}, 501)):
+            with self.subTest(f"{operation} {properties} {body}"):
+                reply = self.management.call(operation, body, **properties)
+                self.assertEqual((status, {}), (reply.properties["statusCode"], reply.body),
+                                 reply.properties["statusDescription"])
+                self.assertGreater(len(reply.properties["statusDescription"].split()), 2)
+
+
 class ToolChanges(ToolsMeshTest):
     def create(self, entity_type, name, **attributes):
         return self.management.ask("CREATE", attributes, expected=201, type=PREFIX + entity_type, name=name)
@@ -203,6 +284,14 @@ class ToolChanges(ToolsMeshTest):
         mesh = next(row["identity"] for row in self.management.query("connection", "identity", "role")
                     if row["role"] == "inter-router")
         self.refused(403, "UPDATE", {"adminStatus": "deleted"}, type=PREFIX + "connection", identity=mesh)
+        self.refused(403, "DELETE", {}, type=PREFIX + "connection", identity=mesh)
+
+    def test_a_connection_is_deleted(self):
+        client = self.clients.connect(self.shared.nodes["A"])
+        row = next(row for row in self.management.query("connection", "identity", "container")
+                   if row["container"] == client.connection.container)
+        self.management.ask("DELETE", {}, expected=204, type=PREFIX + "connection", identity=row["identity"])
+        self.clients.wait(lambda: client.closed, "the connection to close")
 
     def test_the_log_level_changes(self):
         logs = self.management.query("log", "name", "module", "enable")
@@ -211,6 +300,32 @@ class ToolChanges(ToolsMeshTest):
         self.assertEqual("debug+", changed["enable"])
         self.management.ask("UPDATE", {"enable": before["enable"]}, type=PREFIX + "log", name=before["name"])
         self.refused(400, "UPDATE", {"enable": "loud"}, type=PREFIX + "log", name=before["name"])
+
+    def test_every_module_has_its_level(self):
+        name = "log/ROUTER_LS"
+        before = self.management.read("log", name=name)
+        self.assertEqual("default", before["enable"])
+        changed = self.management.ask("UPDATE", {"enable": "none"}, type=PREFIX + "log", name=name)
+        self.assertEqual(("ROUTER_LS", "none", name), (changed["module"], changed["enable"], changed["identity"]))
+        self.assertEqual("none", self.management.read("log", name=name)["enable"])
+        self.management.ask("UPDATE", {"enable": "default"}, type=PREFIX + "log", name=name)
+
+    def test_the_log_becomes_json_and_text_again(self):
+        node = self.shared.nodes["A"]
+        name = next(row["name"] for row in self.management.query("log", "name", "module")
+                    if row["module"] == "DEFAULT")
+        offset = node.log_path.stat().st_size
+        self.management.ask("UPDATE", {"format": "json"}, type=PREFIX + "log", name=name)
+        self.clients.connect(node).close()
+        self.wait_for(lambda: "CONN_CLOSED" in node.log(offset), "a line about the connection")
+        self.management.ask("UPDATE", {"format": "text"}, type=PREFIX + "log", name=name)
+        lines = [json.loads(line) for line in node.log(offset).splitlines()]
+        self.assertEqual(["CONN_OPENED", "CONN_CLOSED"],
+                         [line["code"] for line in lines if line["code"].startswith("CONN_")][-2:])
+        for line in lines:
+            self.assertEqual(["time", "level", "module", "code", "text"], list(line))
+            self.assertRegex(line["time"], r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
+        self.refused(400, "UPDATE", {"format": "xml"}, type=PREFIX + "log", name=name)
 
     def test_mistakes_are_explained(self):
         self.assertIn("did you mean port", self.refused(400, "CREATE", {"prot": 1}, type=PREFIX + "listener",
