@@ -380,6 +380,92 @@ class FieldWriter {
 /// With a state of this size the other fields still fit a small list.
 constexpr std::size_t kSmallStateBytes = 128;
 
+/// A uint in its usual encodings, at most five octets of which are read.
+bool take_uint(const std::byte*& at, std::uint32_t& value) {
+    switch (std::to_integer<unsigned>(*at)) {
+        case 0x43:
+            value = 0;
+            at += 1;
+            return true;
+        case 0x52:
+            value = std::to_integer<std::uint32_t>(at[1]);
+            at += 2;
+            return true;
+        case 0x70:
+            value = load_u32(at + 1);
+            at += 5;
+            return true;
+        default:
+            return false;
+    }
+}
+
+/// A flag that may be null (then false).
+bool take_flag(const std::byte*& at, bool& value) {
+    const auto code = std::to_integer<unsigned>(*at++);
+    value = code == 0x41;
+    return code >= 0x40 && code <= 0x42;
+}
+
+/// What nearly every transfer looks like: everything up to message-format there, nothing of note
+/// behind `more`, and the frame long enough that each field may be read before the end is checked,
+/// once. False: something is unusual or wrong, which the careful reader finds out.
+bool decode_plain_transfer(const Body& body, TransferFrame& frame) {
+    constexpr std::size_t kReadBytesMax = 5 + 5 + 2 + kTagBytesMax + 5 + 2 + 5;
+    constexpr std::uint32_t kFieldsMin = 4;
+    constexpr std::uint32_t kFieldsMax = 11;
+    if (body.count < kFieldsMin || body.count > kFieldsMax ||
+        body.fields.size() + body.payload.size() < kReadBytesMax) {
+        return false;
+    }
+    const std::byte* at = body.fields.data();
+    std::uint32_t delivery_id = 0;
+    std::uint32_t message_format = 0;
+    if (!take_uint(at, frame.handle) || !take_uint(at, delivery_id) || *at != std::byte{0xa0}) {
+        return false;
+    }
+    const auto tag_bytes = std::to_integer<std::size_t>(at[1]);
+    if (tag_bytes > kTagBytesMax) {
+        return false;
+    }
+    const Bytes tag{at + 2, tag_bytes};
+    at += 2 + tag_bytes;
+    frame.settled = false;
+    frame.more = false;
+    if (!take_uint(at, message_format) || (body.count > 4 && !take_flag(at, frame.settled)) ||
+        (body.count > 5 && !take_flag(at, frame.more))) {
+        return false;
+    }
+    for (std::uint32_t field = 6; field < body.count; ++field) {
+        const bool flag_of_no_effect = field >= 8 && *at == std::byte{0x42};
+        if (*at++ != std::byte{0x40} && !flag_of_no_effect) {
+            return false;
+        }
+    }
+    if (at != body.fields.data() + body.fields.size()) {
+        return false;
+    }
+    frame.delivery_id = delivery_id;
+    frame.tag = tag;
+    frame.message_format = message_format;
+    frame.receiver_settle_mode.reset();
+    frame.state = {};
+    frame.resume = false;
+    frame.aborted = false;
+    return true;
+}
+
+std::byte* put_uint(std::byte* at, std::uint32_t value) {
+    if (value < 256) {
+        at[0] = std::byte{0x52};
+        at[1] = static_cast<std::byte>(value);
+        return at + 2;
+    }
+    at[0] = std::byte{0x70};
+    store_u32(at + 1, value);
+    return at + 5;
+}
+
 }  // namespace
 
 DeliveryState decode_state(Bytes raw) {
@@ -417,6 +503,9 @@ std::size_t state_size(const DeliveryState& state) {
 }
 
 bool decode_transfer(const Body& body, TransferFrame& frame) {
+    if (decode_plain_transfer(body, frame)) {
+        return true;
+    }
     FieldReader reader(body);
     const std::optional<std::uint32_t> handle = reader.read_uint();
     frame.handle = handle.value_or(0);
@@ -552,6 +641,30 @@ std::size_t encode(std::byte* out,
     writer.write_if(transfer.resume);
     writer.write_if(transfer.aborted);
     return writer.finish(payload_bytes);
+}
+
+std::size_t encode(std::byte* out, std::uint16_t channel, const WholeTransfer& transfer) {
+    std::byte* at = put_uint(out + 14, transfer.handle);
+    at = put_uint(at, transfer.delivery_id);
+    at[0] = std::byte{0xa0};
+    at[1] = static_cast<std::byte>(transfer.tag.size());
+    copy_short(at + 2, transfer.tag);
+    at = put_uint(at + 2 + transfer.tag.size(), transfer.message_format);
+    std::uint32_t count = 4;
+    if (transfer.settled) {
+        *at++ = std::byte{0x41};
+        ++count;
+    }
+    const auto head = static_cast<std::size_t>(at - out);
+    store_u32(out, static_cast<std::uint32_t>(head + transfer.payload.size()));
+    store_u32(out + 4, 0x02000000U | channel);  // doff 2, type AMQP
+    store_u32(out + 8, 0x005314c0U);  // descriptor of a transfer, list with one octet of size
+    out[12] = static_cast<std::byte>(head - 13);
+    out[13] = static_cast<std::byte>(count);
+    if (!transfer.payload.empty()) {
+        std::memcpy(at, transfer.payload.data(), transfer.payload.size());
+    }
+    return head + transfer.payload.size();
 }
 
 std::size_t encode(std::byte* out, std::uint16_t channel, const FlowFrame& flow) {

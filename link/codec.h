@@ -118,6 +118,16 @@ struct TransferFrame {
     bool aborted = false;
 };
 
+/// A delivery that is one frame without anything out of the ordinary.
+struct WholeTransfer {
+    std::uint32_t handle = 0;
+    std::uint32_t delivery_id = 0;
+    Bytes tag;
+    std::uint32_t message_format = 0;
+    bool settled = false;
+    Bytes payload;
+};
+
 struct FlowFrame {
     std::optional<std::uint32_t> next_incoming_id;
     std::uint32_t incoming_window = 0;
@@ -185,6 +195,8 @@ std::size_t encode(std::byte* out,
                    std::uint16_t channel,
                    const TransferFrame& transfer,
                    std::size_t payload_bytes);
+/// The same for the usual transfer, its payload included (REQUIRES: room for that too).
+std::size_t encode(std::byte* out, std::uint16_t channel, const WholeTransfer& transfer);
 std::size_t encode(std::byte* out, std::uint16_t channel, const FlowFrame& flow);
 std::size_t encode(std::byte* out, std::uint16_t channel, const DispositionFrame& disposition);
 /// A close with a condition, for a peer that has not even opened.
