@@ -84,9 +84,8 @@ void DeliveryMap::evict_oldest() {
     skip_unused();
 }
 
-void DeliveryMap::collect(std::uint32_t first,
-                          std::uint32_t last,
-                          std::vector<std::uint32_t>& ids) const {
+std::vector<std::uint32_t> DeliveryMap::collect(std::uint32_t first, std::uint32_t last) const {
+    std::vector<std::uint32_t> ids;
     const std::uint32_t span = last - first;
     if (ring_count_ > 0) {
         if (span < high_ - low_) {
@@ -112,6 +111,7 @@ void DeliveryMap::collect(std::uint32_t first,
             ids.push_back(at->first);
         }
     }
+    return ids;
 }
 
 std::size_t DeliveryMap::erase_link(std::uint32_t link) {

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <vector>
 
 namespace amqmesh::link {
@@ -62,12 +63,56 @@ class DeliveryMap {
         return true;
     }
 
+    /// find(), and erase() when `forget`, in one step; the context, or nothing: unknown.
+    std::optional<std::uint64_t> look_up(std::uint32_t id, bool forget) {
+        if (!in_ring(id)) {
+            const DeliveryEntry* entry = find_sparse(id);
+            if (entry == nullptr) {
+                return std::nullopt;
+            }
+            const std::uint64_t context = entry->context;
+            if (forget) {
+                erase_sparse(id);
+            }
+            return context;
+        }
+        DeliveryEntry& entry = slot(id);
+        if (forget) {
+            entry.link = DeliveryEntry::kNoLink;
+            --ring_count_;
+            skip_unused();
+        }
+        return entry.context;
+    }
+
     [[nodiscard]] std::size_t size() const { return ring_count_ + sparse_.size(); }
 
     [[nodiscard]] bool empty() const { return size() == 0; }
 
-    /// Appends the known ids from `first` on, up to and including `last`, wrapping past 2^32 - 1.
-    void collect(std::uint32_t first, std::uint32_t last, std::vector<std::uint32_t>& ids) const;
+    /// Calls `visit(id)` for at least the known ids from `first` on, up to and including `last`,
+    /// wrapping past 2^32 - 1, until it returns false. It may insert and erase as it likes; an id
+    /// it is called with may be unknown.
+    template <typename Visit>
+    void visit(std::uint32_t first, std::uint32_t last, Visit&& visit) const {
+        const std::uint32_t span = last - first;
+        if (!sparse_.empty()) {
+            for (const std::uint32_t id : collect(first, last)) {
+                if (!visit(id)) {
+                    return;
+                }
+            }
+            return;
+        }
+        const bool from_low = span >= high_ - low_;  // then the ring's live span is the shorter way
+        const std::uint32_t count = from_low ? high_ - low_ : span + 1;
+        const std::uint32_t begin = from_low ? low_ : first;
+        for (std::uint32_t i = 0; i < count; ++i) {
+            if (begin + i - first <= span && !visit(begin + i)) {
+                return;
+            }
+        }
+    }
+
     /// Forgets all deliveries of a link; how many.
     std::size_t erase_link(std::uint32_t link);
 
@@ -103,6 +148,7 @@ class DeliveryMap {
         }
     }
 
+    [[nodiscard]] std::vector<std::uint32_t> collect(std::uint32_t first, std::uint32_t last) const;
     bool insert_anywhere(const DeliveryEntry& entry);
     [[nodiscard]] DeliveryEntry* find_sparse(std::uint32_t id);
     bool erase_sparse(std::uint32_t id);

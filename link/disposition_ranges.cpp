@@ -27,6 +27,9 @@ bool DispositionRanges::same_word(const Range& range,
         return false;
     }
     const Bytes raw = significant(state);
+    if (raw.empty() || range.raw_bytes == 0) {
+        return raw.size() == range.raw_bytes;
+    }
     const Bytes own = raw_of(range);
     return std::equal(own.begin(), own.end(), raw.begin(), raw.end());
 }

@@ -150,12 +150,8 @@ void Engine::dispose(SessionIndex index,
     if (!session.live()) {
         return;
     }
-    const DeliveryEntry* entry = session.incoming.find(delivery_id);
-    if (entry == nullptr) {
+    if (!session.incoming.look_up(delivery_id, settled)) {
         return;  // the sender has settled meanwhile
-    }
-    if (settled) {
-        session.incoming.erase(delivery_id);
     }
     session.as_receiver.add(delivery_id, state, settled);
     if (session.as_receiver.full()) {
@@ -195,6 +191,12 @@ Engine::Written Engine::write_delivery(LinkIndex link,
                                        const ChunkRef* owner,
                                        bool more) {
     return impl_->write_delivery(link, payload, owner, more);
+}
+
+std::optional<std::uint32_t> Engine::send_whole(LinkIndex link,
+                                                const OutboundDelivery& delivery,
+                                                std::span<const std::byte> payload) {
+    return impl_->send_whole(link, delivery, payload);
 }
 
 void Engine::abort_delivery(LinkIndex link) {

@@ -233,6 +233,12 @@ class Engine {
                            std::span<const std::byte> payload,
                            const ChunkRef* owner,
                            bool more);
+    /// writable(), start_delivery() and write_delivery() in one, for a delivery that is one frame
+    /// and copied. The delivery-id; nothing, and nothing done, when the link is not writable, has a
+    /// delivery in progress, or this one needs the longer way.  [data path 7]
+    std::optional<std::uint32_t> send_whole(LinkIndex link,
+                                            const OutboundDelivery& delivery,
+                                            std::span<const std::byte> payload);
     /// Voids the delivery in progress (AMQP 2.7.5 aborted); it is settled thereby.
     void abort_delivery(LinkIndex link);
     /// Settles (or gives a state for) a delivery we sent: sender's disposition.

@@ -249,6 +249,9 @@ struct Engine::Impl {
     [[nodiscard]] bool writable(LinkIndex index) const;
     std::uint32_t start_delivery(LinkIndex index, const OutboundDelivery& delivery);
     Written write_delivery(LinkIndex index, Bytes payload, const ChunkRef* owner, bool more);
+    std::optional<std::uint32_t> send_whole(LinkIndex index,
+                                            const OutboundDelivery& delivery,
+                                            Bytes payload);
     void emit_transfer(SessionSlot& session,
                        LinkSlot& link,
                        Bytes payload,
@@ -339,7 +342,6 @@ struct Engine::Impl {
     TransferFrame transfer_out;
 
     std::vector<std::byte> pulled;
-    std::vector<std::uint32_t> ids;
 };
 
 }  // namespace amqmesh::link

@@ -189,18 +189,17 @@ void Engine::Impl::receive_disposition(SessionIndex index, const Body& body) {
     }
     SessionSlot& session = sessions[index];
     const bool ours = frame->role == Role::kReceiver;  // about deliveries that we sent
-    if (frame->first == frame->last) {
-        ours ? outgoing_disposition(session, frame->first, *frame)
-             : incoming_disposition(session, frame->first, *frame);
+    if (ours) {
+        session.outgoing.visit(frame->first, frame->last, [&](std::uint32_t id) {
+            return outgoing_disposition(session, id, *frame);
+        });
     } else {
-        ids.clear();
-        (ours ? session.outgoing : session.incoming).collect(frame->first, frame->last, ids);
-        for (const std::uint32_t id : ids) {
-            if (!(ours ? outgoing_disposition(session, id, *frame)
-                       : incoming_disposition(session, id, *frame))) {
-                return;
-            }
-        }
+        session.incoming.visit(frame->first, frame->last, [&](std::uint32_t id) {
+            return incoming_disposition(session, id, *frame);
+        });
+    }
+    if (!session.live()) {
+        return;
     }
     if (session.outgoing_full && session.outgoing.size() < kOutgoingUnsettledMax / 4 * 3) {
         session.outgoing_full = false;
@@ -212,15 +211,11 @@ void Engine::Impl::receive_disposition(SessionIndex index, const Body& body) {
 bool Engine::Impl::outgoing_disposition(SessionSlot& session,
                                         std::uint32_t id,
                                         const DispositionFrame& frame) {
-    const DeliveryEntry* entry = session.outgoing.find(id);
-    if (entry == nullptr) {
+    const std::optional<std::uint64_t> context = session.outgoing.look_up(id, frame.settled);
+    if (!context) {
         return true;  // settled already
     }
-    const std::uint64_t context = entry->context;
-    if (frame.settled) {
-        session.outgoing.erase(id);
-    }
-    events.on_outgoing_disposition(context, frame.state, frame.settled);
+    events.on_outgoing_disposition(*context, frame.state, frame.settled);
     return session.live();
 }
 

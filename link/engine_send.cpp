@@ -102,6 +102,39 @@ Engine::Written Engine::Impl::write_delivery(LinkIndex index,
     return {.bytes = taken, .complete = true};
 }
 
+std::optional<std::uint32_t> Engine::Impl::send_whole(LinkIndex index,
+                                                      const OutboundDelivery& delivery,
+                                                      Bytes payload) {
+    LinkSlot& link = links[index];
+    SessionSlot& session = sessions[link.session];
+    const std::size_t room = kTransferBytesMax + kTagBytesMax + payload.size();
+    if (link.out.active || session.unwritten != kNone || payload.size() > kReferenceBytesMin ||
+        room > remote.max_frame_size || delivery.state.outcome != Outcome::kNone ||
+        delivery.receiver_settle_mode || trace || !writable(index)) {
+        return std::nullopt;
+    }
+    const std::uint32_t id = session.next_delivery_id++;
+    out.commit(encode(out.reserve(room),
+                      static_cast<std::uint16_t>(session.local_channel),
+                      WholeTransfer{.handle = link.local_handle,
+                                    .delivery_id = id,
+                                    .tag = delivery.tag,
+                                    .message_format = delivery.message_format,
+                                    .settled = delivery.settled,
+                                    .payload = payload}));
+    link.sender.send_delivery();
+    session.flow.send_frame();
+    if (!delivery.settled) {
+        session.outgoing.insert(id, index, delivery.context);
+        session.outgoing_full =
+            session.outgoing_full || session.outgoing.size() >= kOutgoingUnsettledMax;
+    }
+    ++counters.frames_out;
+    last_sent = now;
+    note_output_full();
+    return id;
+}
+
 void Engine::Impl::emit_transfer(SessionSlot& session,
                                  LinkSlot& link,
                                  Bytes payload,

@@ -14,11 +14,14 @@ bool insert(DeliveryMap& map, std::uint32_t id, std::uint32_t link = 0) {
     return map.insert(id, link, id * 10ULL);
 }
 
-std::vector<std::uint32_t> collect(const DeliveryMap& map,
-                                   std::uint32_t first,
-                                   std::uint32_t last) {
+std::vector<std::uint32_t> collect(DeliveryMap& map, std::uint32_t first, std::uint32_t last) {
     std::vector<std::uint32_t> ids;
-    map.collect(first, last, ids);
+    map.visit(first, last, [&](std::uint32_t id) {
+        if (map.find(id) != nullptr) {
+            ids.push_back(id);
+        }
+        return true;
+    });
     std::sort(ids.begin(), ids.end());
     return ids;
 }
