@@ -117,7 +117,11 @@ std::uint64_t Load::allowed(std::uint64_t now) const {
     if (plan_.rate <= 0) {
         return std::numeric_limits<std::uint64_t>::max();
     }
-    const double seconds = static_cast<double>(now - rate_from_ns_) / static_cast<double>(kSecond);
+    // In bursts, one a round: else the answers of whatever is measured would set the pace, and no
+    // two subjects would get the same load.
+    constexpr std::uint64_t kBurst = kPacedRoundMs * kSecond / 1000;
+    const std::uint64_t since = (now - rate_from_ns_) / kBurst * kBurst;
+    const double seconds = static_cast<double>(since) / static_cast<double>(kSecond);
     return static_cast<std::uint64_t>(seconds * plan_.rate / plan_.pairs);
 }
 

@@ -1,14 +1,15 @@
 #include "tests/bench/wire.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace amqmesh::bench {
 
 namespace {
 
 constexpr std::size_t kFrameHead = 8;
-// 00 53 code d0 size4 count4
-constexpr std::size_t kListHead = 12;
+// 00 53 code c0 size count: the short form, as clients write it
+constexpr std::size_t kListHead = 6;
 
 Field number(std::uint8_t code, std::uint64_t value) {
     Field field;
@@ -37,15 +38,19 @@ FrameWriter::FrameWriter(Buffer& out, Performative code) : out_(out), start_(out
     head[4] = 2;  // data offset; type and channel are 0
     head[kFrameHead + 1] = 0x53;
     head[kFrameHead + 2] = code;
-    head[kFrameHead + 3] = 0xd0;
+    head[kFrameHead + 3] = 0xc0;
 }
 
 FrameWriter::~FrameWriter() {
     std::uint8_t* head = out_.data() + start_;
     const auto size = static_cast<std::uint32_t>(out_.size() - start_);
     write32(head, size);
-    write32(head + kFrameHead + 4, size - static_cast<std::uint32_t>(kFrameHead + 8));
-    write32(head + kFrameHead + 8, fields_);
+    const std::size_t list = size - kFrameHead - kListHead + 1;  // the count belongs to it
+    if (list > 255) {
+        std::abort();  // our own frames are short
+    }
+    head[kFrameHead + 4] = static_cast<std::uint8_t>(list);
+    head[kFrameHead + 5] = static_cast<std::uint8_t>(fields_);
 }
 
 FrameWriter& FrameWriter::null() {
