@@ -43,14 +43,29 @@ std::uint64_t balance_key(routing::AddressHash address, routing::RouterId router
     return address ^ (router * 0x9e3779b97f4a7c15ULL);
 }
 
+std::uint16_t flow_of(const LinkKey& key, std::uint16_t worker) {
+    const std::uint64_t mixed =
+        (std::uint64_t{key.connection} << 32U | key.link) * 0x9e3779b97f4a7c15ULL + worker;
+    return static_cast<std::uint16_t>(mixed >> 48U);
+}
+
 }  // namespace
 
-const AddressRoute* Forwarder::cached_route(IncomingLink& link) {
-    if (link.route_generation != plane_.table->generation()) {
-        link.route_generation = plane_.table->generation();
-        link.route = plane_.table->find(link.hash);
+const IncomingLink::RouteCache& Forwarder::cached_route(const Connection& connection,
+                                                        LinkIndex index,
+                                                        IncomingLink& link) {
+    auto& cache = link.cache;
+    const auto& table = *plane_.table;
+    if (cache.generation != table.generation()) {
+        cache.generation = table.generation();
+        cache.route = table.find(link.hash);
+        cache.label.ingress = table.self();
+        cache.label.address = link.hash;
+        cache.label.flow = flow_of(connection.key(index), plane_.config.worker);
+        const auto hops = 2 * table.topology()->ids.size() + 8;
+        cache.label.hop_limit = static_cast<std::uint8_t>(std::min<std::size_t>(hops, 255));
     }
-    return link.route;
+    return cache;
 }
 
 bool Forwarder::gone(const LocalConsumer& consumer) const {
@@ -77,8 +92,10 @@ Target Forwarder::pick_local(const AddressRoute& route, std::uint32_t& cursor) c
     const LocalConsumer* best = nullptr;
     bool best_free = false;
     std::uint32_t best_outstanding = 0;
-    for (std::uint32_t i = 0; i < count; ++i) {
-        const auto& consumer = route.local[(cursor + i) % count];
+    std::uint32_t index = cursor;
+    for (std::uint32_t i = 0; i < count; ++i, ++index) {
+        index = index < count ? index : index % count;
+        const auto& consumer = route.local[index];
         const auto gauge = plane_.shared->gauges.get(consumer.gauge);
         if (gauge.free == GaugeBoard::kGone) {
             continue;
@@ -269,7 +286,9 @@ void Forwarder::add_neighbour(routing::AdjacencyId adjacency, const ConnectionId
     targets_.push_back(target);
 }
 
-void Forwarder::choose_from_client(IncomingDelivery& in, IncomingLink& link) {
+void Forwarder::choose_from_client(IncomingDelivery& in,
+                                   IncomingLink& link,
+                                   const AddressRoute* route) {
     if (link.router != 0) {
         const auto target = towards(link.router, in.label.flow);
         if (target.kind != Target::Kind::kNone) {
@@ -277,7 +296,6 @@ void Forwarder::choose_from_client(IncomingDelivery& in, IncomingLink& link) {
         }
         return;
     }
-    const auto* route = cached_route(link);
     if (route != nullptr) {
         choose_by_key(in, *route, link.cursor);
     }

@@ -52,14 +52,6 @@ Connection::Connection(
 
 Connection::~Connection() = default;
 
-IncomingLink* Connection::incoming(LinkIndex link) {
-    return link < links_.size() ? links_[link].in.get() : nullptr;
-}
-
-OutgoingLink* Connection::outgoing(LinkIndex link) {
-    return link < links_.size() ? links_[link].out.get() : nullptr;
-}
-
 LinkKey Connection::key(LinkIndex link) const {
     return {id_.slot, id_.generation, link, link < links_.size() ? links_[link].generation : 0};
 }
@@ -132,7 +124,6 @@ void Connection::on_flow(LinkIndex index, const RemoteFlow& flow) {
     if (link == nullptr) {
         return;
     }
-    link->last_credit = flow.credit;
     link->drain = flow.drain;
     if (link->purpose == LinkPurpose::kControl) {
         pump_control();
@@ -158,7 +149,7 @@ void Connection::on_outgoing_disposition(std::uint64_t context,
         }
         return;
     }
-    forwarder_.on_consumer_disposition(context, state, settled);
+    forwarder_.on_consumer_disposition(*this, context, state, settled);
 }
 
 void Connection::on_incoming_disposition(std::uint64_t context,

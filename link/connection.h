@@ -34,8 +34,14 @@ class Connection final : public EngineEvents {
     [[nodiscard]] bool neighbour() const { return options_.role == ConnectionRole::kInterRouter; }
 
     /// nullptr: no such link now, or the other direction.
-    [[nodiscard]] IncomingLink* incoming(LinkIndex link);
-    [[nodiscard]] OutgoingLink* outgoing(LinkIndex link);
+    [[nodiscard]] IncomingLink* incoming(LinkIndex link) {
+        return link < links_.size() ? links_[link].in.get() : nullptr;
+    }
+
+    [[nodiscard]] OutgoingLink* outgoing(LinkIndex link) {
+        return link < links_.size() ? links_[link].out.get() : nullptr;
+    }
+
     [[nodiscard]] LinkKey key(LinkIndex link) const;
 
     [[nodiscard]] std::uint32_t link_count() const {

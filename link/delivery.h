@@ -92,6 +92,7 @@ struct IncomingState {
     bool awaits_sender = false;   ///< ... and the sender is to settle
     bool in_process = false;      ///< collected for the node itself in `collected`
     bool multicast = false;
+    bool second_mode = false;    ///< the sender wants to settle last (AMQP 2.8.3)
     std::uint8_t attempts = 0;   ///< how often another consumer was looked for
     bool needs_address = false;  ///< anonymous: `collected` until properties.to is there
     std::uint32_t message_format = 0;
@@ -131,11 +132,10 @@ struct OutgoingState {
     DeliveryId origin;
     std::uint16_t copy = 0;
     Stage stage = Stage::kParked;
-    std::uint8_t tries = 0;     ///< targets that turned out to be gone, since the last table
-    bool presettled = false;    ///< of the message
-    bool send_settled = false;  ///< as transferred
-    bool complete = false;      ///< all content has come
-    bool aborted = false;
+    std::uint8_t tries = 0;      ///< targets that turned out to be gone, since the last table
+    bool presettled = false;     ///< of the message
+    bool send_settled = false;   ///< as transferred
+    bool complete = false;       ///< all content has come
     bool streaming = false;      ///< came in several frames
     bool told_upstream = false;  ///< consumer's unsettled outcome was passed on (second mode)
     bool second_mode = false;    ///< the sender wants to settle last

@@ -32,7 +32,10 @@ class Forwarder {
     void on_incoming_gone(Connection& connection, LinkIndex index, IncomingLink& link);
 
     // -- sending side -----------------------------------------------------------------------------
-    void on_consumer_disposition(std::uint64_t context, const DeliveryState& state, bool settled);
+    void on_consumer_disposition(Connection& connection,
+                                 std::uint64_t context,
+                                 const DeliveryState& state,
+                                 bool settled);
     /// The link may be writable again.
     void pump(Connection& connection, LinkIndex index);
     void on_outgoing_gone(Connection& connection, LinkIndex index, OutgoingLink& link);
@@ -95,8 +98,12 @@ class Forwarder {
     IncomingLink* link_of(const IncomingDelivery& in, Connection*& connection);
 
     // choosing (link/choose.cpp)
-    const routing::AddressRoute* cached_route(IncomingLink& link);
-    void choose_from_client(IncomingDelivery& in, IncomingLink& link);
+    const IncomingLink::RouteCache& cached_route(const Connection& connection,
+                                                 LinkIndex index,
+                                                 IncomingLink& link);
+    void choose_from_client(IncomingDelivery& in,
+                            IncomingLink& link,
+                            const routing::AddressRoute* route);
     void choose_by_key(IncomingDelivery& in,
                        const routing::AddressRoute& route,
                        std::uint32_t& cursor);
@@ -129,7 +136,17 @@ class Forwarder {
               std::uint32_t out_slot,
               const Payload& payload);
     void extend(std::uint32_t out_slot, const Payload& payload);
+    using TagBytes = MeshLabel::Bytes;  // the longest tag
+
+    OutboundDelivery outbound(OutgoingLink& link, std::uint32_t out_slot, TagBytes& tag);
+    void started(OutgoingLink& link, OutgoingDelivery& out);
     void start(Connection& connection, LinkIndex index, OutgoingLink& link, std::uint32_t out_slot);
+    /// A whole message on an idle link, the usual case. False: nothing was done.
+    bool send_at_once(Connection& connection,
+                      LinkIndex index,
+                      OutgoingLink& link,
+                      std::uint32_t out_slot,
+                      const Payload& payload);
     void finish_sending(Connection& connection,
                         LinkIndex index,
                         OutgoingLink& link,

@@ -31,12 +31,6 @@ int rank(Outcome outcome) {
     return 0;
 }
 
-std::uint16_t flow_of(const LinkKey& key, std::uint16_t worker) {
-    const std::uint64_t mixed =
-        (std::uint64_t{key.connection} << 32U | key.link) * 0x9e3779b97f4a7c15ULL + worker;
-    return static_cast<std::uint16_t>(mixed >> 48U);
-}
-
 void count_ingress(IncomingDelivery& in, AddressCounters& counters) {
     ++counters.ingress;
     ++counters.outstanding;
@@ -100,6 +94,7 @@ void Forwarder::on_transfer(Connection& connection, IncomingLink& link, Transfer
     in.message_format = transfer.message_format;
     in.complete = !transfer.more;
     in.begun = plane_.now;
+    in.second_mode = link.receiver_settle_mode == ReceiverSettleMode::kSecond;
     ++link.counters.deliveries;
     ++link.outstanding;
     const Payload payload{transfer.payload, transfer.chunk, transfer.more};
@@ -125,19 +120,15 @@ void Forwarder::begin_from_client(Connection& connection,
                                   std::uint32_t slot,
                                   const Payload& payload) {
     auto& in = plane_.incoming.at(slot);
-    const auto& table = *plane_.table;
     if (connection.engine().credit(in.link) <= link.capacity / 4) {
-        plane_.queue_credit(connection, in.link);
+        plane_.queue_credit(connection, in.link, link);
     }
     ++plane_.counters.ingress;
     plane_.counters.presettled += in.presettled ? 1U : 0U;
+    const auto& route = cached_route(connection, in.link, link);
+    in.label = route.label;
     in.label.presettled = in.presettled;
-    in.label.ingress = table.self();
-    in.label.address = link.hash;
-    in.label.flow = flow_of(connection.key(in.link), plane_.config.worker);
     in.label.sequence = std::uint32_t{plane_.config.worker} << 26U | (++sequence_ & 0x3ffffffU);
-    const auto hops = 2 * table.topology()->ids.size() + 8;
-    in.label.hop_limit = static_cast<std::uint8_t>(std::min<std::size_t>(hops, 255));
     if (in.presettled && payload.bytes.empty() && !payload.more) {
         // Some clients send an empty transfer in place of a message that expired: nothing to
         // forward.
@@ -154,7 +145,7 @@ void Forwarder::begin_from_client(Connection& connection,
     }
     count_ingress(in, *link.address_counters);
     targets_.clear();
-    choose_from_client(in, link);
+    choose_from_client(in, link, route.route);
     forward(slot, {}, payload);
 }
 
@@ -204,7 +195,7 @@ void Forwarder::begin_from_mesh(Connection& connection,
                                 std::uint32_t slot,
                                 const Payload& payload) {
     auto& in = plane_.incoming.at(slot);
-    plane_.queue_credit(connection, in.link);
+    plane_.queue_credit(connection, in.link, link);
     const bool ends_here = in.label.egress == plane_.table->self();
     if (!ends_here) {
         ++plane_.counters.transit;
@@ -382,7 +373,9 @@ void Forwarder::settle(std::uint32_t slot, const DeliveryState& given) {
         maybe_release_slot(slot);
         return;
     }
-    unhold(in, in.held);
+    if (in.held != 0) {
+        unhold(in, in.held);
+    }
     if (!in.presettled) {
         link->counters.count(state.outcome);
         count_outcome(*link, state.outcome);
@@ -393,7 +386,7 @@ void Forwarder::settle(std::uint32_t slot, const DeliveryState& given) {
         !in.sender_settled && link->receiver_settle_mode == ReceiverSettleMode::kSecond;
     if (!in.awaits_sender) {
         --link->outstanding;
-        plane_.queue_credit(*connection, in.link);
+        plane_.queue_credit(*connection, in.link, *link);
     }
     if (!in.sender_settled && !in.told) {
         connection->engine().dispose(in.session, in.delivery_id, state, !in.awaits_sender);

@@ -1,9 +1,9 @@
 // The sending half: a copy finds its link, is written when credit allows, and is concluded. [data
 // path 7]
+#include "link/codec.h"
 #include "link/forwarder.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 
 namespace amqmesh::link {
@@ -28,17 +28,13 @@ void Forwarder::offer(std::uint32_t slot,
                             payload.bytes.size());
         in.egress = target.egress;
     }
-    Connection* connection = nullptr;
-    const auto* link = link_of(in, connection);
-    const bool second =
-        link != nullptr && link->receiver_settle_mode == ReceiverSettleMode::kSecond;
     if (target.kind != Target::Kind::kNone && target.worker() != plane_.config.worker) {
         in.copies.push_back({target.worker(), kNoSlot, 0, false});
         Record record;
         record.kind = RecordKind::kOffer;
         record.more = payload.more;
         record.presettled = in.presettled;
-        record.second_mode = second;
+        record.second_mode = in.second_mode;
         record.multicast = in.multicast;
         record.copy = copy;
         record.message_format = in.message_format;
@@ -59,7 +55,7 @@ void Forwarder::offer(std::uint32_t slot,
     out.origin = in.self;
     out.copy = copy;
     out.presettled = in.presettled;
-    out.second_mode = second;
+    out.second_mode = in.second_mode;
     out.multicast = in.multicast;
     out.message_format = in.message_format;
     out.arrival = arrival;
@@ -111,8 +107,11 @@ void Forwarder::push(Connection& connection,
     out.link = index;
     auto& engine = connection.engine();
     out.session = engine.session_of(index);
-    const bool idle = link.waiting.size == 0 && out.content.empty();
-    if (!idle || !link.attached || !engine.writable(index)) {
+    const bool idle = link.waiting.size == 0 && out.content.empty() && link.attached;
+    if (idle && send_at_once(connection, index, link, out_slot, payload)) {
+        return;
+    }
+    if (!idle || !engine.writable(index)) {
         out.stage = OutgoingDelivery::Stage::kWaiting;
         append(link.waiting, out_slot);
         keep(out, payload, 0);
@@ -139,32 +138,28 @@ void Forwarder::push(Connection& connection,
     update_gauge(connection, index, link);
 }
 
-void Forwarder::start(Connection& connection,
-                      LinkIndex index,
-                      OutgoingLink& link,
-                      std::uint32_t out_slot) {
+OutboundDelivery Forwarder::outbound(OutgoingLink& link, std::uint32_t out_slot, TagBytes& tag) {
     auto& out = plane_.outgoing.at(out_slot);
     out.send_settled =
         !out.to_mesh && (link.settle_mode == SenderSettleMode::kSettled ||
                          (out.presettled && link.settle_mode == SenderSettleMode::kMixed));
     OutboundDelivery delivery;
-    MeshLabel::Bytes label;
-    std::array<std::byte, 8> tag{};
     if (out.to_mesh) {
-        label = out.label.encode();
-        delivery.tag = label;
+        tag = out.label.encode();
+        delivery.tag = tag;
     } else {
-        const auto number = link.tag++;
-        for (std::size_t i = 0; i < tag.size(); ++i) {
-            tag[i] = static_cast<std::byte>((number >> (8 * (tag.size() - 1 - i))) & 0xffU);
-        }
-        // The low bytes are enough while the window of unsettled deliveries is below 2^32.
-        delivery.tag = std::span<const std::byte>(tag).last(4);
+        // Four bytes are enough while the window of unsettled deliveries is below 2^32.
+        store_u32(tag.data(), link.tag);
+        delivery.tag = std::span<const std::byte>(tag).first(4);
     }
     delivery.message_format = out.message_format;
     delivery.settled = out.send_settled;
     delivery.context = pack_context(out_slot, plane_.outgoing.generation(out_slot));
-    out.delivery_id = connection.engine().start_delivery(index, delivery);
+    return delivery;
+}
+
+void Forwarder::started(OutgoingLink& link, OutgoingDelivery& out) {
+    ++link.tag;
     out.stage = OutgoingDelivery::Stage::kSending;
     ++link.counters.deliveries;
     link.counters.presettled += out.send_settled ? 1U : 0U;
@@ -175,6 +170,39 @@ void Forwarder::start(Connection& connection,
         }
         ++link.address_counters->egress;
     }
+}
+
+void Forwarder::start(Connection& connection,
+                      LinkIndex index,
+                      OutgoingLink& link,
+                      std::uint32_t out_slot) {
+    TagBytes tag;
+    const auto delivery = outbound(link, out_slot, tag);
+    auto& out = plane_.outgoing.at(out_slot);
+    out.delivery_id = connection.engine().start_delivery(index, delivery);
+    started(link, out);
+}
+
+bool Forwarder::send_at_once(Connection& connection,
+                             LinkIndex index,
+                             OutgoingLink& link,
+                             std::uint32_t out_slot,
+                             const Payload& payload) {
+    if (payload.more) {
+        return false;
+    }
+    TagBytes tag;
+    const auto delivery = outbound(link, out_slot, tag);
+    const auto id = connection.engine().send_whole(index, delivery, payload.bytes);
+    if (!id) {
+        return false;
+    }
+    auto& out = plane_.outgoing.at(out_slot);
+    out.delivery_id = *id;
+    started(link, out);
+    plane_.touch(connection);
+    finish_sending(connection, index, link, out_slot);
+    return true;
 }
 
 void Forwarder::finish_sending(Connection& connection,
@@ -307,7 +335,8 @@ void Forwarder::update_gauge(Connection& connection, LinkIndex index, OutgoingLi
         link.gauge, {static_cast<std::int32_t>(free), link.waiting.size + link.sent.size});
 }
 
-void Forwarder::on_consumer_disposition(std::uint64_t context,
+void Forwarder::on_consumer_disposition(Connection& connection,
+                                        std::uint64_t context,
                                         const DeliveryState& state,
                                         bool settled) {
     const auto slot = context_slot(context);
@@ -331,23 +360,21 @@ void Forwarder::on_consumer_disposition(std::uint64_t context,
         }
         settle_downstream(*out);
     }
-    auto* connection =
-        plane_.connection(out->connection, plane_.connections.generation(out->connection));
     const auto index = out->link;
-    if (auto* link = connection != nullptr ? connection->outgoing(index) : nullptr) {
+    if (auto* link = connection.outgoing(index)) {
         link->counters.count(state.outcome);
         count_left(*link, *out);
         if (out->stage == OutgoingDelivery::Stage::kSending) {
             // Settled before the last frame: the rest is of no use to anyone.
-            connection->engine().abort_delivery(index);
+            connection.engine().abort_delivery(index);
             remove(link->waiting, slot);
             conclude(slot, state);
-            pump(*connection, index);
+            pump(connection, index);
             return;
         }
         remove(link->sent, slot);
         conclude(slot, state);
-        update_gauge(*connection, index, *link);
+        update_gauge(connection, index, *link);
         return;
     }
     conclude(slot, state);

@@ -67,9 +67,14 @@ struct IncomingLink {
     Time zero_credit_since = 0;
     LinkCounters counters;
 
-    // Route cache, valid for one table generation.
-    std::uint64_t route_generation = 0;
-    const routing::AddressRoute* route = nullptr;
+    /// Valid for one table generation.
+    struct RouteCache {
+        std::uint64_t generation = 0;
+        const routing::AddressRoute* route = nullptr;
+        MeshLabel label;  ///< what all deliveries of the link have in common
+    };
+
+    RouteCache cache;
     AddressCounters* address_counters = nullptr;  // the plane's; lanes: of the last address
 };
 
@@ -85,10 +90,9 @@ struct OutgoingLink {
     std::uint32_t lane = 0;  ///< number of a stream lane
     bool attached = false;   ///< answered (lanes: usable)
     bool drain = false;
-    std::uint32_t last_credit = 0;  ///< as of the last flow
-    std::uint64_t tag = 0;
-    DeliveryList waiting;  ///< kWaiting and kSending (first only)
-    DeliveryList sent;     ///< kSent
+    std::uint32_t tag = 0;  ///< of the next delivery
+    DeliveryList waiting;   ///< kWaiting and kSending (first only)
+    DeliveryList sent;      ///< kSent
     Time attached_at = 0;
     Time zero_credit_since = 0;                   ///< 0: it has credit
     AddressCounters* address_counters = nullptr;  // the plane's

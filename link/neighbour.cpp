@@ -143,7 +143,7 @@ void Connection::pump_control() {
         std::string message(reinterpret_cast<const char*>(header.bytes), sizeof header.bytes);
         message += bytes;
         if (!control_started_) {
-            std::array<std::byte, 8> tag{};
+            std::array<std::byte, 4> tag{};
             for (std::size_t i = 0; i < tag.size(); ++i) {
                 tag[i] = static_cast<std::byte>((out->tag >> (8 * i)) & 0xffU);
             }

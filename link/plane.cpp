@@ -32,15 +32,6 @@ Plane::Plane(PlaneConfig plane_config, PlaneOutlet& plane_outlet)
 
 Plane::~Plane() = default;
 
-Connection* Plane::connection(std::uint32_t slot, std::uint32_t generation) {
-    auto* holder = connections.find(slot, generation);
-    return holder != nullptr ? holder->connection.get() : nullptr;
-}
-
-Connection* Plane::connection(const ConnectionId& id) {
-    return id.worker == config.worker ? connection(id.slot, id.generation) : nullptr;
-}
-
 void Plane::touch(Connection& connection) {
     if (!connection.dirty) {
         connection.dirty = true;
@@ -48,11 +39,16 @@ void Plane::touch(Connection& connection) {
     }
 }
 
-void Plane::queue_credit(Connection& connection, LinkIndex link) {
-    auto* in = connection.incoming(link);
-    if (in != nullptr && !in->credit_queued) {
-        in->credit_queued = true;
-        credit_due.push_back(connection.key(link));
+void Plane::queue_credit(Connection& connection, LinkIndex index, IncomingLink& link) {
+    if (!link.credit_queued) {
+        link.credit_queued = true;
+        credit_due.push_back(connection.key(index));
+    }
+}
+
+void Plane::queue_credit(Connection& connection, LinkIndex index) {
+    if (auto* link = connection.incoming(index)) {
+        queue_credit(connection, index, *link);
     }
 }
 

@@ -20,6 +20,7 @@ namespace amqmesh::link {
 
 class Connection;
 class Forwarder;
+struct IncomingLink;
 
 /// A link of this worker, as remembered by lists: both may have ended since.
 struct LinkKey {
@@ -57,12 +58,20 @@ class Plane {
     Plane& operator=(const Plane&) = delete;
 
     /// nullptr when that life is over.
-    Connection* connection(std::uint32_t slot, std::uint32_t generation);
-    Connection* connection(const ConnectionId& id);
+    Connection* connection(std::uint32_t slot, std::uint32_t generation) {
+        auto* holder = connections.find(slot, generation);
+        return holder != nullptr ? holder->connection.get() : nullptr;
+    }
+
+    Connection* connection(const ConnectionId& id) {
+        return id.worker == config.worker ? connection(id.slot, id.generation) : nullptr;
+    }
+
     /// Puts the connection on the list of those to be written at the end of the burst.
     void touch(Connection& connection);
     /// Puts the link on the list of those whose credit may be due.
-    void queue_credit(Connection& connection, LinkIndex link);
+    void queue_credit(Connection& connection, LinkIndex index, IncomingLink& link);
+    void queue_credit(Connection& connection, LinkIndex index);
     AddressCounters& address_counters(routing::AddressHash hash);
     /// 15 characters that no other call on any router life returns.
     std::string unique_name();

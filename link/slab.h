@@ -47,7 +47,7 @@ class Slab {
 
     /// nullptr when that life is over.
     [[nodiscard]] T* find(std::uint32_t slot, std::uint32_t generation) {
-        if (slot >= blocks_.size() * kBlock) {
+        if (slot / kBlock >= blocks_.size()) {
             return nullptr;
         }
         auto& e = entry(slot);
