@@ -104,10 +104,11 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
 
     // The connection is the bridge's from here on, unless it cannot be.
     void upgrade() {
-        const auto field = parser_->get()[http::field::sec_websocket_protocol];  // RFC 6455, 11.3.4
-        const std::string_view chosen = shared_->streams
-                                            ? choose_subprotocol({field.data(), field.size()})
-                                            : std::string_view{};
+        const auto& request = parser_->get();
+        const auto field = [&request](http::field name) { return std::string{request[name]}; };
+        const std::string offered = field(http::field::sec_websocket_protocol);
+        const std::string_view chosen =
+            shared_->streams ? choose_subprotocol(offered) : std::string_view{};
         if (chosen.empty() || buffer_.size() != 0) {
             answer({.status = 400, .body = "a WebSocket here has the sub-protocol amqp\n"}, false);
             return;
@@ -126,7 +127,11 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
         if (error) {
             return;  // closed with the session
         }
-        const int other_end = shared_->bridge.adopt(socket, parser_->release(), chosen);
+        const UpgradeRequest handshake{.target = std::string{request.target()},
+                                       .host = field(http::field::host),
+                                       .key = field(http::field::sec_websocket_key),
+                                       .version = field(http::field::sec_websocket_version)};
+        const int other_end = shared_->bridge.adopt(socket, handshake, chosen);
         if (other_end >= 0) {
             shared_->streams(other_end, host, tag_);
         }

@@ -6,6 +6,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/beast/http.hpp>
 #include <boost/beast/websocket.hpp>
 
 #include <pthread.h>
@@ -48,17 +49,29 @@ class Counted {
     std::shared_ptr<std::atomic<std::size_t>> count_;
 };
 
+using HandshakeRequest = beast::http::request<beast::http::string_body>;
+
+HandshakeRequest to_handshake(const UpgradeRequest& given) {
+    HandshakeRequest request{beast::http::verb::get, given.target, 11};
+    request.set(beast::http::field::host, given.host);
+    request.set(beast::http::field::connection, "upgrade");
+    request.set(beast::http::field::upgrade, "websocket");
+    request.set(beast::http::field::sec_websocket_key, given.key);
+    request.set(beast::http::field::sec_websocket_version, given.version);
+    return request;
+}
+
 // One connection. Each direction has one operation under way at most: what cannot be written is not
 // read.
 class Session : public std::enable_shared_from_this<Session> {
   public:
     Session(tcp::socket&& socket,
             Bytes&& bytes,
-            UpgradeRequest&& request,
+            const UpgradeRequest& request,
             std::shared_ptr<std::atomic<std::size_t>> count)
         : web_(std::move(socket)),
           bytes_(std::move(bytes)),
-          request_(std::move(request)),
+          request_(to_handshake(request)),
           counted_(std::move(count)) {}
 
     void start(const std::string& subprotocol) {
@@ -150,7 +163,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
     websocket::stream<tcp::socket> web_;
     Bytes bytes_;
-    UpgradeRequest request_;
+    HandshakeRequest request_;
     Counted counted_;
     websocket::close_code goodbye_ = websocket::close_code::none;
     std::array<char, kBufferBytes> from_web_{};
@@ -209,7 +222,9 @@ bool WebSocketBridge::full() const {
     return *impl_->count >= impl_->connections_max;
 }
 
-int WebSocketBridge::adopt(int socket, UpgradeRequest&& request, std::string_view subprotocol) {
+int WebSocketBridge::adopt(int socket,
+                           const UpgradeRequest& request,
+                           std::string_view subprotocol) {
     std::array<int, 2> ends{-1, -1};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) != 0) {
         ::close(socket);
@@ -231,8 +246,8 @@ int WebSocketBridge::adopt(int socket, UpgradeRequest&& request, std::string_vie
     }
     beast::error_code ignored;
     web.set_option(tcp::no_delay(true), ignored);
-    auto session = std::make_shared<Session>(
-        std::move(web), std::move(bytes), std::move(request), impl_->count);
+    auto session =
+        std::make_shared<Session>(std::move(web), std::move(bytes), request, impl_->count);
     asio::post(impl_->io, [session, name = std::string{subprotocol}] { session->start(name); });
     impl_->start();
     return ends[1];

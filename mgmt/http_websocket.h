@@ -3,15 +3,17 @@
 // server.
 #pragma once
 
-#include <boost/beast/http.hpp>
-
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace amqmesh::mgmt {
 
-using UpgradeRequest = boost::beast::http::request<boost::beast::http::string_body>;
+/// What the handshake needs of the request (RFC 6455, 4.2.1).
+struct UpgradeRequest {
+    std::string target, host, key, version;
+};
 
 /// The sub-protocol to speak of those that the client offers; empty: none of ours.
 std::string_view choose_subprotocol(std::string_view offered);
@@ -31,7 +33,7 @@ class WebSocketBridge {
 
     /// Takes over a connected TCP socket and the request that came on it. Returns the descriptor of
     /// the other end (non-blocking, close-on-exec), or -1 when the system has none left.
-    int adopt(int socket, UpgradeRequest&& request, std::string_view subprotocol);
+    int adopt(int socket, const UpgradeRequest& request, std::string_view subprotocol);
 
   private:
     struct Impl;
