@@ -64,7 +64,7 @@ Connection::LaneChoice Connection::lane_for(const MeshLabel& label, bool streami
     const auto flow = flow_key(label);
     const auto load = [this](const StreamLane& lane) {
         const auto* out = outgoing(lane.link);
-        return out->waiting.size + out->sent.size;
+        return out == nullptr ? 0U : out->waiting.size + out->sent.size;
     };
     for (const auto& lane : stream_lanes_) {
         if (lane.flow == flow && load(lane) > 0) {
