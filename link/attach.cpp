@@ -94,6 +94,11 @@ void Connection::attach_sender(LinkIndex link, const RemoteAttach& attach) {
     if (key->kind == AddressClass::kTopological) {
         in.router = routing::router_id(key->router);
     }
+    const auto* rule =
+        key->kind == AddressClass::kMobile ? plane_.table->settings().match(key->text) : nullptr;
+    if (rule != nullptr && rule->priority) {
+        in.priority = priority_class(*rule->priority);
+    }
     plane_.watchers[in.hash].push_back(this->key(link));
     engine_.accept_attach(link, answered(attach.source), target);
     plane_.queue_credit(*this, link);
@@ -129,6 +134,7 @@ void Connection::attach_receiver(LinkIndex link, const RemoteAttach& attach) {
     }
     auto& out = make_outgoing(link, attach.name, LinkPurpose::kEndpoint);
     out.key = key->key();
+    out.hash = routing::hash_key(out.key);
     out.treatment = treatment;
     out.settle_mode = attach.sender_settle_mode;
     out.gauge = plane_.shared->gauges.take();

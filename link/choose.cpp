@@ -15,6 +15,9 @@ using routing::Treatment;
 
 /// Outstanding deliveries towards one router up to which it counts as eligible for `balanced`.
 constexpr std::uint32_t kRemoteOutstandingMax = 250;
+/// Added to what is compared: used only if nothing else is there.
+constexpr std::uint64_t kBusyValue = 1ULL << 32U;
+constexpr std::uint64_t kDrainingValue = 1ULL << 40U;
 
 /// One of several ways of equal cost: the highest score (rendezvous hashing), so that a flow keeps
 /// to its way and only those of a lost way change. Salted by router, or all hops would choose
@@ -61,6 +64,7 @@ const IncomingLink::RouteCache& Forwarder::cached_route(const Connection& connec
         cache.route = table.find(link.hash);
         cache.label.ingress = table.self();
         cache.label.address = link.hash;
+        cache.label.priority = link.priority;
         cache.label.flow = flow_of(connection.key(index), plane_.config.worker);
         const auto hops = 2 * table.topology()->ids.size() + 8;
         cache.label.hop_limit = static_cast<std::uint8_t>(std::min<std::size_t>(hops, 255));
@@ -87,11 +91,17 @@ Target Forwarder::towards(routing::RouterId router, std::uint64_t flow) const {
     return target;
 }
 
-Target Forwarder::pick_local(const AddressRoute& route, std::uint32_t& cursor) const {
+void Forwarder::reset_choice() {
+    targets_.clear();
+    none_free_ = choice_ = false;
+}
+
+Target Forwarder::pick_local(const AddressRoute& route, std::uint32_t& cursor) {
     const auto count = static_cast<std::uint32_t>(route.local.size());
     const LocalConsumer* best = nullptr;
     bool best_free = false;
     std::uint32_t best_outstanding = 0;
+    std::uint32_t candidates = 0;
     std::uint32_t index = cursor;
     for (std::uint32_t i = 0; i < count; ++i, ++index) {
         index = index < count ? index : index % count;
@@ -100,6 +110,7 @@ Target Forwarder::pick_local(const AddressRoute& route, std::uint32_t& cursor) c
         if (gauge.free == GaugeBoard::kGone) {
             continue;
         }
+        ++candidates;
         const bool is_free = gauge.free > 0;
         const bool better = best == nullptr || (is_free && !best_free) ||
                             (is_free == best_free && gauge.outstanding < best_outstanding);
@@ -112,6 +123,8 @@ Target Forwarder::pick_local(const AddressRoute& route, std::uint32_t& cursor) c
             break;  // round robin among those with credit
         }
     }
+    none_free_ = best != nullptr && !best_free;
+    choice_ = count > 1 && candidates > 1;
     if (best == nullptr) {
         return {};
     }
@@ -143,11 +156,38 @@ void Forwarder::choose_by_key(IncomingDelivery& in,
         targets_.push_back(local);
         return;
     }
-    // The cheapest remote: by cost alone for closest, by cost + outstanding for balanced.
+    const auto remote = pick_remote(route, cursor);
+    const bool local_free = local_exists && !none_free_;
+    choice_ = choice_ || remote.candidates + (local_exists ? 1U : 0U) > 1;
+    none_free_ =
+        (local_exists || remote.router != 0) && !local_free && (remote.router == 0 || remote.busy);
+    if (local_exists) {
+        const auto gauge = plane_.shared->gauges.get(local_gauge(route, local));
+        const std::uint64_t value = gauge.outstanding + (local_free ? 0U : kBusyValue);
+        if (remote.router == 0 || value <= remote.value) {
+            targets_.push_back(local);
+            return;
+        }
+    }
+    if (remote.router == 0) {
+        return;
+    }
+    // Busy as far as was heard: wait for word from there, even if there is no other.
+    choice_ = choice_ || none_free_;
+    cursor = remote.index + 1;
+    targets_.push_back(towards(remote.router, in.label.flow));
+    if (route.treatment == Treatment::kBalanced && !none_free_) {
+        demand_.sent(route.hash, remote.router, plane_.now);
+        in.balanced_egress = remote.router;
+        ++balanced_[balance_key(route.hash, remote.router)];
+    }
+}
+
+Forwarder::RemoteChoice Forwarder::pick_remote(const AddressRoute& route,
+                                               std::uint32_t cursor) const {
+    // By cost alone for closest, by cost + outstanding for balanced.
+    RemoteChoice best;
     const auto count = static_cast<std::uint32_t>(route.remote.size());
-    routing::RouterId best = 0;
-    std::uint64_t best_value = 0;
-    std::uint32_t best_index = 0;
     for (std::uint32_t i = 0; i < count; ++i) {
         const auto index = (cursor + i) % count;
         const auto& remote = route.remote[index];
@@ -155,41 +195,29 @@ void Forwarder::choose_by_key(IncomingDelivery& in,
         if (way == nullptr) {
             continue;
         }
+        ++best.candidates;
         std::uint64_t value = way->cost;
+        bool busy = false;
         if (remote.weight == 0) {
-            value += 1ULL << 40U;  // draining: only if alone
+            value += kDrainingValue;
         }
         if (route.treatment == Treatment::kBalanced) {
             const auto found = balanced_.find(balance_key(route.hash, remote.router));
             const std::uint64_t outstanding = found == balanced_.end() ? 0 : found->second;
+            busy = demand_.busy(route.hash, remote.router, plane_.now);
             value += outstanding;
-            if (outstanding >= kRemoteOutstandingMax) {
-                value += 1ULL << 32U;
+            if (busy || outstanding >= kRemoteOutstandingMax) {
+                value += kBusyValue;
             }
         }
-        if (best == 0 || value < best_value) {
-            best = remote.router;
-            best_value = value;
-            best_index = index;
+        if (best.router == 0 || value < best.value) {
+            best.router = remote.router;
+            best.value = value;
+            best.index = index;
+            best.busy = busy;
         }
     }
-    if (local_exists) {
-        const auto gauge = plane_.shared->gauges.get(local_gauge(route, local));
-        const std::uint64_t value = gauge.outstanding + (gauge.free > 0 ? 0U : 1ULL << 32U);
-        if (best == 0 || value <= best_value) {
-            targets_.push_back(local);
-            return;
-        }
-    }
-    if (best == 0) {
-        return;
-    }
-    cursor = best_index + 1;
-    targets_.push_back(towards(best, in.label.flow));
-    if (route.treatment == Treatment::kBalanced) {
-        in.balanced_egress = best;
-        ++balanced_[balance_key(route.hash, best)];
-    }
+    return best;
 }
 
 std::uint32_t Forwarder::local_gauge(const AddressRoute& route, const Target& target) {
@@ -346,6 +374,7 @@ void Forwarder::choose_from_mesh(IncomingDelivery& in,
 
 Target Forwarder::choose_again(const OutgoingDelivery& out) {
     const auto& table = *plane_.table;
+    reset_choice();
     if (out.label.egress != 0 && out.label.egress != table.self()) {
         const auto target = towards(out.label.egress, out.label.flow);
         // Back where it came from would be a loop of two: better wait (ROUTING 1.6).
@@ -369,10 +398,17 @@ Target Forwarder::choose_again(const OutgoingDelivery& out) {
     }
     IncomingDelivery as_new;  // entered the mesh here: every consumer is possible again
     as_new.label = out.label;
-    targets_.clear();
+    reset_choice();
     choose_by_key(as_new, *route, cursor);
     if (as_new.balanced_egress != 0) {
-        forget_balanced(as_new);  // counted for the router chosen first
+        auto* in = out.origin.worker == plane_.config.worker
+                       ? plane_.incoming.find(out.origin.slot, out.origin.generation)
+                       : nullptr;
+        if (in != nullptr && in->balanced_egress == 0) {
+            in->balanced_egress = as_new.balanced_egress;
+        } else {
+            forget_balanced(as_new);  // counted for the router chosen first
+        }
     }
     const auto target = targets_.empty() ? Target{} : targets_.front();
     const bool avoided = target.kind == Target::Kind::kNeighbour && target.egress == out.avoid;

@@ -42,6 +42,12 @@ ChunkRef ChunkPool::take() {
     return ChunkRef(chunk.release());  // owned by its count until give_back()
 }
 
+std::size_t ChunkPool::trim() {
+    const auto freed = idle_.size() * kChunkBytes;
+    idle_.clear();
+    return freed;
+}
+
 void ChunkPool::give_back(Chunk* chunk) {
     AMQMESH_DEBUG_ASSERT(live_ > 0);
     --live_;

@@ -56,6 +56,9 @@ class ChunkPool {
 
     ChunkRef take();
 
+    /// Gives the idle ones back. Their bytes.
+    std::size_t trim();
+
     [[nodiscard]] std::size_t live() const { return live_; }  ///< chunks out of the pool
 
   private:

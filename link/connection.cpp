@@ -172,8 +172,23 @@ void Connection::on_session_writable(SessionIndex session) {
 
 void Connection::on_output_writable() {
     pump_control();
+    std::vector<std::pair<std::uint8_t, LinkIndex>> waiting;
     for (LinkIndex link = 0; link < links_.size(); ++link) {
         if (links_[link].out && links_[link].out->waiting.size != 0) {
+            const auto& first = plane_.outgoing.at(links_[link].out->waiting.head);
+            waiting.emplace_back(neighbour() ? first.label.priority : std::uint8_t{0}, link);
+        }
+    }
+    if (waiting.empty()) {
+        return;
+    }
+    // Room is little: the urgent first, and among equals another one first each time.
+    std::ranges::rotate(waiting,
+                        waiting.begin() + static_cast<std::ptrdiff_t>(++turn_ % waiting.size()));
+    std::ranges::stable_sort(waiting,
+                             [](const auto& a, const auto& b) { return a.first > b.first; });
+    for (const auto& [priority, link] : waiting) {
+        if (links_[link].out) {
             forwarder_.pump(*this, link);
         }
     }

@@ -121,6 +121,7 @@ class Connection final : public EngineEvents {
     Time last_life_ = 0;
     Time last_delivery_at_ = 0;
     std::uint32_t sessions_ = 0;
+    std::size_t turn_ = 0;  // which of the waiting links goes first
 
     // Neighbours only.
     static constexpr std::uint32_t kNoLink = 0xffffffffU;

@@ -1,6 +1,7 @@
 #include "link/content.h"
 
 #include <cassert>
+#include <utility>
 
 namespace amqmesh::link {
 
@@ -58,6 +59,24 @@ void Content::consume(std::size_t bytes) {
         pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<std::ptrdiff_t>(head_));
         head_ = 0;
     }
+}
+
+void Content::overwrite(std::size_t at, std::span<const std::byte> bytes) {
+    assert(head_ < pieces_.size() && at + bytes.size() <= front().size());
+    if (pieces_[head_].slice.owner) {
+        // The bytes up to there become a piece of our own in front of the shared rest.
+        const auto own = front().first(at + bytes.size());
+        Piece copy{std::string(reinterpret_cast<const char*>(own.data()), own.size()), {}, 0};
+        pieces_[head_].done += own.size();
+        if (pieces_[head_].rest().empty()) {
+            pieces_[head_] = std::move(copy);
+        } else {
+            pieces_.insert(pieces_.begin() + static_cast<std::ptrdiff_t>(head_), std::move(copy));
+        }
+    }
+    auto& piece = pieces_[head_];
+    piece.copy.replace(
+        piece.done + at, bytes.size(), reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
 void Content::clear() {

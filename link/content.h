@@ -30,6 +30,9 @@ class Content {
     /// True when front() is all there is.
     [[nodiscard]] bool single() const { return pieces_.size() - head_ <= 1; }
 
+    /// Puts `bytes` in place of those at `at`, which lie within front(). What others see of shared
+    /// bytes stays as it was.
+    void overwrite(std::size_t at, std::span<const std::byte> bytes);
     void clear();
     /// Everything in one string.
     [[nodiscard]] std::string joined() const;

@@ -17,7 +17,9 @@ enum class RecordKind : std::uint8_t {
     kContinue,  ///< origin -> sender: more payload, the end, or abort
     kProgress,  ///< sender -> origin: bytes have left memory
     kOutcome,   ///< sender -> origin: state, usually final
-    kSettle     ///< origin -> sender: the message's sender has settled (second mode)
+    kSettle,    ///< origin -> sender: the message's sender has settled (second mode)
+    kReturn,    ///< sender -> origin: not sent, to be offered to somebody else; the payload
+    kDemand     ///< to all: an address has a free consumer, here or at another router
 };
 
 struct Record {
@@ -28,6 +30,7 @@ struct Record {
     bool presettled = false;
     bool second_mode = false;
     bool multicast = false;
+    bool choosy = false;  // kOffer: give it back if the consumer is busy by now
     Outcome outcome = Outcome::kNone;
     std::uint16_t copy = 0;
     std::uint32_t message_format = 0;
@@ -36,6 +39,7 @@ struct Record {
     DeliveryId origin;
     Target target;
     ConnectionId arrival;
+    Time since = 0;  // kOffer: when it began to wait
     MeshLabel label;
 };
 

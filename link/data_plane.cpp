@@ -5,11 +5,26 @@
 #include "link/plane.h"
 #include "link/snapshot.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <algorithm>
 #include <cassert>
 #include <utility>
 
 namespace amqmesh::link {
+
+namespace {
+
+/// What the allocator keeps of freed memory.
+void give_memory_back() {
+#ifdef __GLIBC__
+    ::malloc_trim(0);
+#endif
+}
+
+}  // namespace
 
 struct DataPlane::Impl {
     Impl(PlaneConfig config, PlaneOutlet& outlet)
@@ -31,11 +46,18 @@ struct DataPlane::Impl {
 
     void look_again(const LinkKey& key);
     void renew_credit();
+    std::uint32_t affordable(const LinkKey& key, IncomingLink& link, std::uint32_t have);
+    void relax();
+    std::optional<Time> trim(Time now);
     bool routable(IncomingLink& link);
 
     Plane plane;
     Forwarder forwarder;
     Time next_life = 0;
+    std::vector<LinkKey> starved;  // links that got less credit than they may have
+    bool was_tight = false;
+    std::size_t peak = 0;  // of the load since memory was given back last
+    Time next_trim = 0;
     bool has_neighbours = false;
 };
 
@@ -53,6 +75,8 @@ ConnectionId DataPlane::open(const ConnectionOptions& options, Time now) {
     if (options.role == ConnectionRole::kInterRouter) {
         adjusted.engine.heartbeat_ms = options.heartbeat_ms;
         impl_->has_neighbours = true;
+    } else {
+        adjusted.engine.process_budget = &plane.budget;
     }
     plane.connections.at(slot).connection =
         std::make_unique<Connection>(plane, impl_->forwarder, id, adjusted, now);
@@ -132,6 +156,8 @@ void DataPlane::on_command(Command&& command, Time now) {
 void DataPlane::flush(Time now) {
     auto& plane = impl_->plane;
     plane.now = now;
+    impl_->forwarder.serve_demand();
+    impl_->relax();
     impl_->renew_credit();
     for (std::size_t worker = 0; worker < plane.batches.size(); ++worker) {
         auto& batch = plane.batches[worker];
@@ -153,7 +179,7 @@ void DataPlane::flush(Time now) {
 
 bool DataPlane::needs_flush() const {
     const auto& plane = impl_->plane;
-    return !plane.dirty.empty() || !plane.credit_due.empty() ||
+    return !plane.dirty.empty() || !plane.credit_due.empty() || impl_->forwarder.demand_due() ||
            std::ranges::any_of(plane.batches,
                                [](const CrossBatch& batch) { return !batch.bytes.empty(); });
 }
@@ -162,6 +188,9 @@ std::optional<Time> DataPlane::tick(Time now) {
     auto& plane = impl_->plane;
     plane.now = now;
     auto next = impl_->forwarder.tick();
+    if (const auto later = impl_->trim(now)) {
+        next = next ? std::min(*next, *later) : *later;
+    }
     if (const auto sweep = impl_->forwarder.sweep()) {
         next = next ? std::min(*next, *sweep) : *sweep;
     }
@@ -205,6 +234,9 @@ void DataPlane::Impl::execute(command::Publish& publish) {
                 }
             }
         }
+    }
+    for (const auto hash : publish.change->addresses) {
+        forwarder.reclaim(hash);
     }
     forwarder.on_table_changed();
 }
@@ -275,6 +307,69 @@ bool DataPlane::Impl::routable(IncomingLink& link) {
     return route != nullptr && plane.table->routable(*route);
 }
 
+/// How many deliveries of the link may be under way: its capacity, or fewer large ones.
+std::uint32_t DataPlane::Impl::affordable(const LinkKey& key,
+                                          IncomingLink& link,
+                                          std::uint32_t have) {
+    constexpr std::size_t kLinkBytesMax = std::size_t{2} << 20U;
+    constexpr std::size_t kDeliveriesMin = 8;
+    const auto by_size =
+        std::max(kLinkBytesMax / std::max<std::size_t>(link.mean_bytes, 1), kDeliveriesMin);
+    const auto limit = static_cast<std::uint32_t>(std::min<std::size_t>(by_size, link.capacity));
+    if (!plane.budget.tight()) {
+        link.starved = false;
+        return limit;
+    }
+    if (!std::exchange(link.starved, true)) {
+        starved.push_back(key);
+    }
+    return std::min(limit, link.outstanding + std::max(have, link.outstanding == 0 ? 1U : 0U));
+}
+
+/// Memory has become free: whoever was held back for want of it goes on.
+void DataPlane::Impl::relax() {
+    was_tight = was_tight || plane.budget.tight();
+    if (!was_tight || !plane.budget.relaxed()) {
+        return;
+    }
+    was_tight = false;
+    for (const auto& key : std::exchange(starved, {})) {
+        look_again(key);
+    }
+    plane.connections.for_each([this](std::uint32_t, ConnectionHolder& holder) {
+        holder.connection->engine().renew_windows();
+        plane.touch(*holder.connection);
+    });
+}
+
+/// After a burst: memory that only the burst needed goes back to the system. When to look again.
+std::optional<Time> DataPlane::Impl::trim(Time now) {
+    constexpr Time kInterval = 2 * routing::kSecond;
+    constexpr std::size_t kConnectionWeight = 32;  // deliveries that a connection counts for
+    constexpr std::size_t kWorthIt = 1024;
+    const auto load = plane.incoming.live() + plane.outgoing.live() +
+                      kConnectionWeight * plane.connections.live();
+    peak = std::max(peak, load);
+    if (peak == 0) {
+        return std::nullopt;
+    }
+    next_trim = next_trim == 0 ? now + kInterval : next_trim;
+    if (now < next_trim) {
+        return next_trim;
+    }
+    if (load < peak / 4) {
+        if (peak >= kWorthIt) {
+            plane.incoming.trim();
+            plane.outgoing.trim();
+            plane.pool.trim();
+            give_memory_back();
+        }
+        peak = load;
+    }
+    next_trim = 0;
+    return peak > load ? std::optional<Time>(now + kInterval) : std::nullopt;
+}
+
 void DataPlane::Impl::renew_credit() {
     const auto due = std::exchange(plane.credit_due, {});
     for (const auto& key : due) {
@@ -292,12 +387,11 @@ void DataPlane::Impl::renew_credit() {
             link->routable_generation = plane.table->generation();
             link->routable = routable(*link);
         }
-        std::uint32_t want =
-            lane ? link->capacity : link->capacity - std::min(link->capacity, link->outstanding);
+        const auto limit = lane ? link->capacity : affordable(key, *link, have);
+        std::uint32_t want = lane ? limit : limit - std::min(limit, link->outstanding);
         want = link->routable ? want : 0;
         // Renewed in steps: a flow frame for a quarter of the window, or when the sender has none.
-        const bool step =
-            want > have && (have == 0 || want - have >= std::max(1U, link->capacity / 4));
+        const bool step = want > have && (have == 0 || want - have >= std::max(1U, limit / 4));
         if (step || (want == 0 && have > 0 && !link->routable)) {
             engine.set_credit(key.link, want);
             plane.touch(*connection);

@@ -44,6 +44,9 @@ struct PlaneConfig {
     std::string router_name;
     /// One per process, given to every plane; empty: made here (a single worker).
     std::shared_ptr<SharedState> shared;
+    /// Payload that may wait in memory, all workers together: beyond, clients get no more credit
+    /// than keeps them going, and no wider windows.
+    std::size_t held_bytes_max = std::size_t{512} << 20U;
 };
 
 struct ConnectionOptions {

@@ -41,6 +41,26 @@ DeliveryState unreached() {
     return {Outcome::kOther, std::as_bytes(std::span(kUnreached))};
 }
 
+namespace {
+
+// described(symbol "amqmesh:busy") list0
+constexpr std::string_view kBusy(
+    "\x00\xa3\x0c"
+    "amqmesh:busy\x45",
+    16);
+
+}  // namespace
+
+DeliveryState busy() {
+    return {Outcome::kOther, std::as_bytes(std::span(kBusy))};
+}
+
+bool is_busy(const DeliveryState& state) {
+    return state.outcome == Outcome::kOther &&
+           std::string_view(reinterpret_cast<const char*>(state.raw.data()), state.raw.size()) ==
+               kBusy;
+}
+
 bool is_unreached(const DeliveryState& state) {
     return state.outcome == Outcome::kOther &&
            std::string_view(reinterpret_cast<const char*>(state.raw.data()), state.raw.size()) ==

@@ -24,7 +24,7 @@ namespace amqmesh::link {
 
 /// Where a copy goes: to a local consumer's link, or to a neighbour over one of its lanes.
 struct Target {
-    enum class Kind : std::uint8_t { kNone, kConsumer, kNeighbour, kInProcess };
+    enum class Kind : std::uint8_t { kNone, kConsumer, kNeighbour, kInProcess, kQueue };
 
     Kind kind = Kind::kNone;
     ConsumerId consumer;           // kConsumer
@@ -58,6 +58,10 @@ DeliveryState modified_failed();
 /// tries another consumer or tells its client `released` (DESIGN 4.1).
 DeliveryState unreached();
 [[nodiscard]] bool is_unreached(const DeliveryState& state);
+
+/// The same for a delivery whose consumers were all busy while others may be free (link/demand.h).
+DeliveryState busy();
+[[nodiscard]] bool is_busy(const DeliveryState& state);
 
 /// Encoded rejected outcome with an error (AMQP 3.4.3, 2.8.14). Texts of up to 200 bytes.
 std::string encode_rejected(std::string_view condition, std::string_view description);
@@ -93,6 +97,8 @@ struct IncomingState {
     bool in_process = false;      ///< collected for the node itself in `collected`
     bool multicast = false;
     bool second_mode = false;    ///< the sender wants to settle last (AMQP 2.8.3)
+    bool kept = false;           ///< all of it is in `collected`, for another try
+    bool may_go_back = false;    ///< came over the mesh; the node it came from can try another one
     std::uint8_t attempts = 0;   ///< how often another consumer was looked for
     bool needs_address = false;  ///< anonymous: `collected` until properties.to is there
     std::uint32_t message_format = 0;
@@ -100,6 +106,7 @@ struct IncomingState {
     std::uint32_t copies_open = 0;
     MeshLabel label;               // came over the mesh, or to be stamped
     routing::RouterId egress = 0;  ///< where `collected` was sent, if it is kept for another try
+    Time kept_since = 0;           ///< when `collected` was kept for another try
     routing::RouterId balanced_egress = 0;  ///< counted as outstanding towards that router
 };
 
@@ -124,6 +131,7 @@ struct IncomingDelivery : IncomingState {
 struct OutgoingState {
     enum class Stage : std::uint8_t {
         kParked,   ///< no link at the moment; waits for a route
+        kQueued,   ///< waits for a free consumer of its address
         kWaiting,  ///< in its link's queue, nothing sent
         kSending,  ///< partly sent
         kSent      ///< wholly sent, unsettled
@@ -152,6 +160,8 @@ struct OutgoingState {
     std::uint32_t progress = 0;  ///< bytes sent since the origin's worker was told
     ConnectionId arrival;        ///< neighbour it came from (bounce rule); generation 0: a client
     Time parked_until = 0;
+    Time waiting_since = 0;       ///< 0: has not waited here
+    Time expires_at = 0;          ///< by its header's ttl, once it waits; 0: never
     routing::RouterId avoid = 0;  ///< had no consumer just now; 0: none, or the table has changed
     MeshLabel label;              // address, and what is stamped when it goes to the mesh
 };

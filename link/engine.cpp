@@ -4,13 +4,19 @@
 #include "link/assert.h"
 #include "link/engine_impl.h"
 
+#include <algorithm>
+
 namespace amqmesh::link {
 
 Engine::Impl::Impl(EngineConfig config_in, EngineEvents& events_in, ChunkPool& pool_in, Time now_in)
     : config(std::move(config_in)),
       events(events_in),
       pool(pool_in),
-      limits{.frame_bytes_max = config.max_frame_size, .held_bytes_max = config.session_bytes_max},
+      limits{.frame_bytes_max = config.max_frame_size,
+             .held_bytes_max = config.session_bytes_max,
+             .connection = &budget,
+             .process = config.process_budget},
+      budget{.max = config.connection_bytes_max},
       lifecycle(config, SessionFlow::initial_window(limits)),
       out(pool_in),
       now(now_in),
@@ -163,14 +169,31 @@ void Engine::dispose(SessionIndex index,
 
 void Engine::hold(SessionIndex session, std::size_t bytes) {
     impl_->sessions[session].flow.hold(bytes);
+    impl_->budget.held += bytes;
 }
 
 void Engine::unhold(SessionIndex index, std::size_t bytes) {
     SessionSlot& session = impl_->sessions[index];
     session.flow.unhold(bytes);
+    const bool was_tight = impl_->budget.tight();
+    impl_->budget.held -= std::min(bytes, impl_->budget.held);
+    if (was_tight && !impl_->budget.tight()) {
+        renew_windows();
+        return;
+    }
     if (session.live() && !session.flow_due && session.flow.renewal_due()) {
         session.flow_due = true;
         impl_->mark_dirty(index);
+    }
+}
+
+void Engine::renew_windows() {
+    for (SessionIndex index = 0; index < impl_->sessions.size(); ++index) {
+        SessionSlot& session = impl_->sessions[index];
+        if (session.live() && !session.flow_due && session.flow.renewal_due()) {
+            session.flow_due = true;
+            impl_->mark_dirty(index);
+        }
     }
 }
 

@@ -12,6 +12,7 @@
 
 #include "link/amqp_types.h"
 #include "link/chunk.h"
+#include "link/memory_budget.h"
 
 #include <sys/uio.h>
 
@@ -45,7 +46,9 @@ struct EngineConfig {
                                             ///< the peer's idle-time-out demands
     std::uint32_t handshake_timeout_ms = 10000;  ///< from creation to the peer's open; 0: none
     std::size_t session_bytes_max = 4U
-                                    << 20;    ///< payload held per incoming session (window budget)
+                                    << 20;  ///< payload held per incoming session (window budget)
+    std::size_t connection_bytes_max = 16U << 20;  ///< the same for all its sessions together
+    const MemoryBudget* process_budget = nullptr;  ///< the same for all connections; outlives us
     std::size_t output_bytes_max = 1U << 20;  ///< writable() turns false above, on again below half
     std::vector<std::string> offered_capabilities;
     std::vector<std::string> desired_capabilities;
@@ -211,6 +214,8 @@ class Engine {
     /// session_bytes_max the session's incoming window is not renewed.
     void hold(SessionIndex session, std::size_t bytes);
     void unhold(SessionIndex session, std::size_t bytes);
+    /// The process has memory again: windows that were not renewed are.
+    void renew_windows();
 
     // -- sending ----------------------------------------------------------------------------------
     /// Link credit, session window and output budget all allow a frame now. Also true for the next

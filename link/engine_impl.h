@@ -30,6 +30,8 @@ inline constexpr std::size_t kOutgoingUnsettledMax = 65536;  ///< per session
 inline constexpr std::size_t kReferenceBytesMin = 4096;      ///< payload below is copied
 inline constexpr std::size_t kFrameBytesOutMax =
     std::size_t{64} * 1024;  ///< frames we make, at most
+/// Answers to begins, attaches and the like that may wait to be written, beyond output_bytes_max.
+inline constexpr std::size_t kLifecycleBytesMax = std::size_t{4} << 20U;
 inline constexpr Time kCloseLinger = 2 * routing::kSecond;
 
 /// Delivery that is coming in on a link, frame by frame.
@@ -270,6 +272,7 @@ struct Engine::Impl {
     EngineEvents& events;
     ChunkPool& pool;
     SessionFlow::Limits limits;
+    MemoryBudget budget;
     ProtonLifecycle lifecycle;
     OutQueue out;
     std::function<void(std::string_view)> trace;

@@ -8,11 +8,13 @@
 #include "link/connection.h"
 #include "link/cross_worker.h"
 #include "link/delivery.h"
+#include "link/demand.h"
 #include "link/links.h"
 #include "link/plane.h"
 #include "link/tree_cache.h"
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <span>
@@ -22,7 +24,7 @@ namespace amqmesh::link {
 
 class Forwarder {
   public:
-    explicit Forwarder(Plane& plane) : plane_(plane) {}
+    explicit Forwarder(Plane& plane) : plane_(plane), demand_(plane.shared->interest) {}
 
     // -- receiving side ---------------------------------------------------------------------------
     void on_transfer(Connection& connection, IncomingLink& link, Transfer& transfer);
@@ -43,8 +45,16 @@ class Forwarder {
 
     // -- others -----------------------------------------------------------------------------------
     void on_record(const Record& record, std::span<const std::byte> payload);
+    /// The consumers of an address have changed: what waits behind one of them, unsent, may go to
+    /// another.
+    void reclaim(routing::AddressHash address);
     /// A new table is in force: parked deliveries look for a way again.
     void on_table_changed();
+    /// End of a burst: what waits for consumers that have become free goes to them.
+    void serve_demand();
+
+    [[nodiscard]] bool demand_due() const { return !freed_.empty(); }
+
     /// A message of the node itself, pre-settled.
     void originate(std::string_view address, std::span<const std::byte> message);
     /// Parked deliveries whose time is over are released. When to call next.
@@ -54,12 +64,17 @@ class Forwarder {
     /// Links without credit for more than 10 s.
     [[nodiscard]] static std::uint64_t blocked_links(Connection& connection, Time now);
 
+    static constexpr Time kNever = UINT64_MAX;
+    static constexpr Time kExpiryStep = 10 * routing::kMillisecond;
+    static constexpr Time kProbeInterval = 50 * routing::kMillisecond;
     static constexpr Time kParkTime = 100 * routing::kMillisecond;
     static constexpr std::size_t kParkedMax = 65536;
     static constexpr std::size_t kCollectMax = 1U
                                                << 20U;  ///< for the node itself; addresses in front
     static constexpr std::size_t kKeptMax = 16U << 10U;  ///< messages kept for another try
     static constexpr std::uint8_t kAttemptsMax = 4;
+    /// Slots beyond keep no buffer for messages kept for another try while nobody uses them.
+    static constexpr std::uint32_t kSlotsWithBuffer = 512;
 
   private:
     struct Payload {
@@ -116,7 +131,18 @@ class Forwarder {
                       routing::RouterId origin,
                       const ConnectionId* arrival);
     void add_neighbour(routing::AdjacencyId adjacency, const ConnectionId* arrival);
-    Target pick_local(const routing::AddressRoute& route, std::uint32_t& cursor) const;
+    Target pick_local(const routing::AddressRoute& route, std::uint32_t& cursor);
+
+    /// The remote router of the lowest value, and whether all of them are busy.
+    struct RemoteChoice {
+        routing::RouterId router = 0;
+        std::uint64_t value = 0;
+        std::uint32_t index = 0;
+        std::uint32_t candidates = 0;
+        bool busy = false;
+    };
+
+    RemoteChoice pick_remote(const routing::AddressRoute& route, std::uint32_t cursor) const;
     Target towards(routing::RouterId router, std::uint64_t flow) const;
     [[nodiscard]] bool gone(const routing::LocalConsumer& consumer) const;
     /// Another way for a copy that was not sent; kNone: not now.
@@ -155,26 +181,81 @@ class Forwarder {
     void consumed(OutgoingDelivery& out, std::size_t bytes);
     void abort_copy(std::uint32_t out_slot);
     void redispatch(std::uint32_t out_slot);
+    void go_on(std::uint32_t out_slot, const Target& target);
     void retry(std::uint32_t slot);
+    /// Keeps the whole of a message that may have to be sent again from here.
+    void keep_copy(IncomingDelivery& in, std::span<const std::byte> bytes);
     void park(std::uint32_t out_slot);
     void conclude(std::uint32_t out_slot, const DeliveryState& state);
     void tell_origin(const OutgoingDelivery& out, const DeliveryState& state, bool final);
     void settle_downstream(OutgoingDelivery& out);
     void on_sender_settled_here(std::uint32_t out_slot);
     void free_outgoing(std::uint32_t out_slot);
+
+    // waiting for free consumers (link/forwarder_demand.cpp)
+    bool must_queue(const IncomingDelivery& in,
+                    const ConnectionId& arrival,
+                    const Payload& payload);
+    /// True: its consumers here are busy and others' may be not; it goes back to where it came
+    /// from.
+    bool give_back(const IncomingDelivery& in);
+    [[nodiscard]] bool can_go_back(const IncomingDelivery& in) const;
+    [[nodiscard]] bool others_reachable(const routing::AddressRoute& route) const;
+    void join_queue(std::uint32_t out_slot);
+    void leave_queue(std::uint32_t out_slot);
+    /// A consumer of this worker has become free, and somebody waits for that.
+    void note_free(routing::AddressHash address);
+    void serve(routing::AddressHash address);
+    /// At most so many to consumers of this router.
+    void serve_queue(routing::AddressHash address, std::uint32_t local_max);
+    [[nodiscard]] std::uint32_t free_places(routing::AddressHash address) const;
+    void send_hint(routing::AddressHash address, routing::RouterId router, std::uint32_t free);
+    void on_hint(const MeshLabel& label);
+    void take_hint(const MeshLabel& label);
+    /// A copy came back because its consumers were busy. False: it is to be settled so.
+    bool on_busy(std::uint32_t slot);
+    void try_again(std::uint32_t slot);
+    /// To the worker where it came in, for somebody else.
+    void send_back(const Record& offer, std::span<const std::byte> payload);
+    void on_return(const Record& record, std::span<const std::byte> payload);
+    /// The consumer of an offer from another worker has credit.
+    [[nodiscard]] bool has_room(const Target& target);
+    std::optional<Time> tick_demand();
+    void reset_choice();
+
+    // time to live (link/forwarder_time.cpp)
+    /// The copy begins to wait here, or goes on waiting somewhere else.
+    void note_waiting(OutgoingDelivery& out);
+    /// Before it goes on. False: no time is left.
+    bool take_off_ttl(OutgoingDelivery& out);
+    /// Ends a copy that is on no list.
+    void expire(std::uint32_t out_slot);
+    std::optional<Time> expire_due();
     void append(DeliveryList& list, std::uint32_t out_slot);
+    /// Into and out of the link's waiting list.
+    void enqueue(OutgoingLink& link, std::uint32_t out_slot);
+    void dequeue(OutgoingLink& link, std::uint32_t out_slot);
+    void leave_priority(OutgoingLink& link, std::uint32_t out_slot);
     void remove(DeliveryList& list, std::uint32_t out_slot);
     Record record_for(RecordKind kind, const OutgoingDelivery& out) const;
     void post(std::uint16_t worker, const Record& record, std::span<const std::byte> payload);
 
     Plane& plane_;
     std::vector<Target> targets_;  // scratch of one forward()
+    bool none_free_ = false;       // all destinations were busy when targets_ was filled ...
+    bool choice_ = false;          // ... and there was more than one
+    DemandBook demand_;
+    std::vector<routing::AddressHash> freed_;  // to be served at the end of the burst
+    Time next_probe_ = 0;
+    // When free places that waiters were told of are looked at again; one per hint of 5 ms.
+    std::deque<std::pair<Time, routing::AddressHash>> rechecks_;
     std::uint32_t sequence_ = 0;
     Time next_sweep_ = 0;
     std::uint32_t swept_incoming_ = 0, swept_outgoing_ = 0;  // slots looked at in this sweep
     TreeCache trees_;
     // `balanced`: deliveries outstanding towards a remote router, by address and router.
     std::unordered_map<std::uint64_t, std::uint32_t> balanced_;
+    Time next_expiry_ = kNever;          // of what waits
     std::vector<std::uint32_t> parked_;  // slots; bounded by kParkedMax
     // Copies sent here for other workers that more records may come for, by (origin, copy).
     std::map<std::pair<DeliveryId, std::uint16_t>, std::uint32_t> remote_;

@@ -57,7 +57,8 @@ std::optional<Time> Forwarder::sweep() {
         });
     const bool outgoing_done = plane_.outgoing.visit_some(
         swept_outgoing_, kSlotsPerTurn, [&](std::uint32_t, OutgoingDelivery& out) {
-            if (out.stuck || out.stage == OutgoingDelivery::Stage::kParked || !old(out.begun)) {
+            if (out.stuck || out.stage == OutgoingDelivery::Stage::kParked ||
+                out.stage == OutgoingDelivery::Stage::kQueued || !old(out.begun)) {
                 return;
             }
             auto* connection =

@@ -97,6 +97,7 @@ void Forwarder::on_transfer(Connection& connection, IncomingLink& link, Transfer
     in.second_mode = link.receiver_settle_mode == ReceiverSettleMode::kSecond;
     ++link.counters.deliveries;
     ++link.outstanding;
+    link.mean_bytes += transfer.payload.size() / 8 - link.mean_bytes / 8;
     const Payload payload{transfer.payload, transfer.chunk, transfer.more};
     if (link.purpose == LinkPurpose::kShortLane || link.purpose == LinkPurpose::kStreamLane) {
         const auto label = MeshLabel::decode(transfer.tag);
@@ -144,7 +145,7 @@ void Forwarder::begin_from_client(Connection& connection,
         link.address_counters = &plane_.address_counters(link.hash);
     }
     count_ingress(in, *link.address_counters);
-    targets_.clear();
+    reset_choice();
     choose_from_client(in, link, route.route);
     forward(slot, {}, payload);
 }
@@ -170,8 +171,13 @@ void Forwarder::route_anonymous(std::uint32_t slot, const Payload& payload) {
     }
     const auto text = key->key();
     in.label.address = routing::hash_key(text);
+    const auto* rule =
+        key->kind == routing::AddressClass::kMobile ? table.settings().match(key->text) : nullptr;
+    if (rule != nullptr && rule->priority) {
+        in.label.priority = priority_class(*rule->priority);
+    }
     count_ingress(in, plane_.address_counters(in.label.address));
-    targets_.clear();
+    reset_choice();
     if (key->kind == routing::AddressClass::kTopological) {
         if (const auto target = towards(routing::router_id(key->router), in.label.flow);
             target.kind != Target::Kind::kNone) {
@@ -197,6 +203,11 @@ void Forwarder::begin_from_mesh(Connection& connection,
     auto& in = plane_.incoming.at(slot);
     plane_.queue_credit(connection, in.link, link);
     const bool ends_here = in.label.egress == plane_.table->self();
+    if (in.label.hint && ends_here) {
+        on_hint(in.label);
+        settle(slot, {Outcome::kAccepted, {}});
+        return;
+    }
     if (!ends_here) {
         ++plane_.counters.transit;
         if (link.address_counters == nullptr || link.address_counters->hash != in.label.address) {
@@ -210,8 +221,17 @@ void Forwarder::begin_from_mesh(Connection& connection,
         }
         --in.label.hop_limit;
     }
-    targets_.clear();
+    reset_choice();
     choose_from_mesh(in, link, connection.id());
+    if (ends_here) {
+        in.may_go_back = link.purpose == LinkPurpose::kShortLane && !payload.more &&
+                         payload.bytes.size() <= kKeptMax;
+        demand_.refresh(in.label.address, in.label.ingress, plane_.now);
+        if (none_free_ && give_back(in)) {
+            settle(slot, busy());
+            return;
+        }
+    }
     const bool bounce = !in.multicast && targets_.size() == 1 &&
                         targets_.front().kind == Target::Kind::kNeighbour &&
                         targets_.front().neighbour == connection.id();
@@ -239,6 +259,9 @@ void Forwarder::forward(std::uint32_t slot, const ConnectionId& arrival, const P
             deliver_in_process(slot);
         }
         return;
+    }
+    if (must_queue(in, arrival, payload)) {
+        targets_.front() = {Target::Kind::kQueue, {}, {}, 0};
     }
     const auto generation = plane_.incoming.generation(slot);
     const auto count = targets_.size();
@@ -340,7 +363,7 @@ void Forwarder::abort_copies(IncomingDelivery& in) {
 
 void Forwarder::unroutable(std::uint32_t slot) {
     auto& in = plane_.incoming.at(slot);
-    if (in.presettled && !in.multicast) {
+    if (in.presettled && !in.multicast && !in.label.hint) {
         ++plane_.counters.dropped_presettled;
         if (Connection* connection = nullptr; auto* link = link_of(in, connection)) {
             ++link->counters.dropped_presettled;
@@ -360,7 +383,8 @@ void Forwarder::settle(std::uint32_t slot, const DeliveryState& given) {
     auto* link = link_of(in, connection);
     const bool to_client = link != nullptr && (link->purpose == LinkPurpose::kEndpoint ||
                                                link->purpose == LinkPurpose::kAnonymous);
-    const bool nobody = is_unreached(given) || (in.multicast && given.outcome == Outcome::kNone);
+    const bool nobody =
+        is_unreached(given) || is_busy(given) || (in.multicast && given.outcome == Outcome::kNone);
     const auto state = to_client && nobody ? DeliveryState{Outcome::kReleased, {}} : given;
     if (in.balanced_egress != 0) {
         forget_balanced(in);
@@ -407,10 +431,17 @@ void Forwarder::count_outcome(const IncomingLink& link, Outcome outcome) {
 }
 
 void Forwarder::maybe_release_slot(std::uint32_t slot) {
-    const auto& in = plane_.incoming.at(slot);
-    if (in.settled && in.complete && !in.awaits_sender && in.copies_open == 0) {
-        plane_.incoming.give_back(slot);
+    auto& in = plane_.incoming.at(slot);
+    if (!in.settled || !in.complete || in.awaits_sender || in.copies_open != 0) {
+        return;
     }
+    if (in.kept) {
+        plane_.budget.held -= in.collected.size();
+        if (slot >= kSlotsWithBuffer) {
+            in.collected = {};
+        }
+    }
+    plane_.incoming.give_back(slot);
 }
 
 void Forwarder::on_copy_outcome(const DeliveryId& origin,
@@ -438,6 +469,13 @@ void Forwarder::on_copy_outcome(const DeliveryId& origin,
     if (in->settled) {
         maybe_release_slot(origin.slot);
         return;
+    }
+    if (!in->multicast && is_busy(state) && on_busy(origin.slot)) {
+        return;
+    }
+    if (in->egress != 0 && !is_busy(state) &&
+        demand_.took(in->label.address, in->egress, plane_.now)) {
+        freed_.push_back(in->label.address);
     }
     if (!in->multicast && in->egress != 0 && is_unreached(state) && in->attempts < kAttemptsMax) {
         retry(origin.slot);
@@ -502,7 +540,10 @@ void Forwarder::on_incoming_gone(Connection& connection, LinkIndex index, Incomi
             return;
         }
         in.sender_settled = true;
-        in.held = 0;
+        if (in.held != 0) {  // the session may live on, and its other links with it
+            connection.engine().unhold(in.session, std::exchange(in.held, 0));
+            plane_.touch(connection);
+        }
         if (in.awaits_sender) {  // nobody is left to settle it: it counts as settled
             on_sender_disposition(pack_context(slot, plane_.incoming.generation(slot)), true);
             return;
@@ -534,7 +575,7 @@ void Forwarder::originate(std::string_view address, std::span<const std::byte> m
     in.label.address = routing::hash_key(key->key());
     in.label.sequence = std::uint32_t{plane_.config.worker} << 26U | (++sequence_ & 0x3ffffffU);
     in.label.hop_limit = 255;
-    targets_.clear();
+    reset_choice();
     if (key->kind == routing::AddressClass::kTopological) {
         if (const auto target = towards(routing::router_id(key->router), 0);
             target.kind != Target::Kind::kNone) {

@@ -2,9 +2,11 @@
 // path 7]
 #include "link/codec.h"
 #include "link/forwarder.h"
+#include "link/message_scan.h"
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace amqmesh::link {
 
@@ -22,13 +24,15 @@ void Forwarder::offer(std::uint32_t slot,
     auto& in = plane_.incoming.at(slot);
     const auto copy = static_cast<std::uint16_t>(in.copies.size());
     const bool from_client = arrival.generation == 0;
-    if (from_client && target.kind == Target::Kind::kNeighbour && !in.multicast && !payload.more &&
-        payload.bytes.size() <= kKeptMax) {
-        in.collected.assign(reinterpret_cast<const char*>(payload.bytes.data()),
-                            payload.bytes.size());
+    const bool crosses =
+        (target.kind == Target::Kind::kConsumer || target.kind == Target::Kind::kNeighbour) &&
+        target.worker() != plane_.config.worker;
+    const bool whole = !in.multicast && !payload.more && payload.bytes.size() <= kKeptMax;
+    if (whole && from_client && target.kind == Target::Kind::kNeighbour) {
+        keep_copy(in, payload.bytes);
         in.egress = target.egress;
     }
-    if (target.kind != Target::Kind::kNone && target.worker() != plane_.config.worker) {
+    if (crosses) {
         in.copies.push_back({target.worker(), kNoSlot, 0, false});
         Record record;
         record.kind = RecordKind::kOffer;
@@ -36,12 +40,14 @@ void Forwarder::offer(std::uint32_t slot,
         record.presettled = in.presettled;
         record.second_mode = in.second_mode;
         record.multicast = in.multicast;
+        record.choosy = whole && (choice_ || can_go_back(in));
         record.copy = copy;
         record.message_format = in.message_format;
         record.origin = in.self;
         record.target = target;
         record.arrival = arrival;
         record.label = in.label;
+        record.since = plane_.now;
         post(target.worker(), record, payload.bytes);
         hold(in, payload.bytes.size());
         return;
@@ -68,10 +74,19 @@ void Forwarder::place(std::uint32_t out_slot, const Target& target, const Payloa
     out.streaming = out.streaming || payload.more;
     out.complete = !payload.more;
     out.to_mesh = target.kind == Target::Kind::kNeighbour;
+    if (target.kind == Target::Kind::kQueue) {
+        keep(out, payload, 0);
+        join_queue(out_slot);
+        return;
+    }
     Connection* connection = nullptr;
     LinkIndex index = 0;
     if (out.to_mesh) {
         out.label.egress = target.egress;
+        if (out.label.priority == MeshLabel::kPriorityOfHeader) {
+            const auto bytes = out.content.empty() ? payload.bytes : out.content.front();
+            out.label.priority = priority_class(header_priority(bytes));
+        }
         connection = plane_.connection(target.neighbour);
         const auto lane = connection != nullptr ? connection->lane_for(out.label, out.streaming)
                                                 : Connection::LaneChoice{};
@@ -113,8 +128,9 @@ void Forwarder::push(Connection& connection,
     }
     if (!idle || !engine.writable(index)) {
         out.stage = OutgoingDelivery::Stage::kWaiting;
-        append(link.waiting, out_slot);
+        enqueue(link, out_slot);
         keep(out, payload, 0);
+        note_waiting(out);
         if (link.attached && link.waiting.size == 1) {
             pump(connection, index);  // content that was kept while it had no link
         } else {
@@ -223,6 +239,7 @@ void Forwarder::finish_sending(Connection& connection,
 void Forwarder::keep(OutgoingDelivery& out, const Payload& payload, std::size_t already) {
     const auto rest = payload.bytes.subspan(already);
     out.content.append(rest, payload.owner);
+    plane_.budget.held += rest.size();
     if (out.origin.worker == plane_.config.worker) {
         if (auto* in = plane_.incoming.find(out.origin.slot, out.origin.generation)) {
             hold(*in, rest.size());
@@ -288,6 +305,12 @@ void Forwarder::pump(Connection& connection, LinkIndex index) {
         const auto out_slot = link->waiting.head;
         auto& out = plane_.outgoing.at(out_slot);
         if (out.stage == OutgoingDelivery::Stage::kWaiting) {
+            if (!take_off_ttl(out)) {
+                dequeue(*link, out_slot);
+                expire(out_slot);
+                continue;
+            }
+            leave_priority(*link, out_slot);
             start(connection, index, *link, out_slot);
         }
         if (out.content.empty() && !out.complete) {
@@ -298,6 +321,7 @@ void Forwarder::pump(Connection& connection, LinkIndex index) {
             engine.write_delivery(index, out.content.front(), out.content.front_owner(), !last);
         plane_.touch(connection);
         out.content.consume(written.bytes);
+        plane_.budget.held -= written.bytes;
         if (out.origin.worker == plane_.config.worker) {
             if (auto* in = plane_.incoming.find(out.origin.slot, out.origin.generation)) {
                 unhold(*in, written.bytes);
@@ -331,8 +355,12 @@ void Forwarder::update_gauge(Connection& connection, LinkIndex index, OutgoingLi
         return;
     }
     const auto free = std::min<std::int64_t>(credit, INT32_MAX) - link.waiting.size;
-    plane_.shared->gauges.set(
-        link.gauge, {static_cast<std::int32_t>(free), link.waiting.size + link.sent.size});
+    auto& gauges = plane_.shared->gauges;
+    const bool was_free = gauges.get(link.gauge).free > 0;
+    gauges.set(link.gauge, {static_cast<std::int32_t>(free), link.waiting.size + link.sent.size});
+    if (free > 0 && !was_free && plane_.shared->interest.any(link.hash)) {
+        note_free(link.hash);
+    }
 }
 
 void Forwarder::on_consumer_disposition(Connection& connection,
@@ -396,6 +424,11 @@ void Forwarder::abort_copy(std::uint32_t out_slot) {
         free_outgoing(out_slot);
         return;
     }
+    if (out.stage == OutgoingDelivery::Stage::kQueued) {
+        leave_queue(out_slot);
+        free_outgoing(out_slot);
+        return;
+    }
     auto* connection =
         plane_.connection(out.connection, plane_.connections.generation(out.connection));
     auto* link = connection != nullptr ? connection->outgoing(out.link) : nullptr;
@@ -405,12 +438,12 @@ void Forwarder::abort_copy(std::uint32_t out_slot) {
     }
     const auto index = out.link;
     const bool begun = out.stage == OutgoingDelivery::Stage::kSending;
-    link->counters.ages.stuck -= out.stuck ? 1U : 0U;
+    link->counters.ages.stuck -= std::exchange(out.stuck, false) ? 1U : 0U;
     if (out.stage == OutgoingDelivery::Stage::kSent) {
         remove(link->sent, out_slot);
         settle_downstream(out);
     } else {
-        remove(link->waiting, out_slot);
+        dequeue(*link, out_slot);
     }
     if (begun) {
         connection->engine().abort_delivery(index);
@@ -446,102 +479,10 @@ void Forwarder::on_outgoing_gone(Connection& connection, LinkIndex index, Outgoi
     (void)index;
 }
 
-void Forwarder::redispatch(std::uint32_t out_slot) {
-    auto& out = plane_.outgoing.at(out_slot);
-    out.stuck = false;  // its link is gone: the next one counts it again
-    const auto target = out.multicast ? Target{} : choose_again(out);
-    if (target.kind == Target::Kind::kNone || target.kind == Target::Kind::kInProcess) {
-        const bool way_may_come = !out.multicast && (out.label.egress != 0 || out.avoid != 0);
-        if (way_may_come) {
-            park(out_slot);
-        } else {
-            conclude(out_slot, unreached());
-        }
-        return;
-    }
-    if (target.worker() == plane_.config.worker) {
-        const Payload nothing{{}, nullptr, !out.complete};
-        place(out_slot, target, nothing);
-        return;
-    }
-    const bool origin_here = out.origin.worker == plane_.config.worker;
-    if (!out.complete || (out.second_mode && !origin_here)) {
-        // More will be said to the copy, by a worker that does not know where it went.
-        conclude(out_slot, unreached());
-        return;
-    }
-    const auto content = out.content.joined();
-    auto record = record_for(RecordKind::kOffer, out);
-    record.target = target;
-    if (auto* in =
-            origin_here ? plane_.incoming.find(out.origin.slot, out.origin.generation) : nullptr) {
-        in->copies[out.copy].worker = target.worker();
-        in->copies[out.copy].slot = kNoSlot;
-    }
-    post(target.worker(), record, std::as_bytes(std::span(content)));
-    free_outgoing(out_slot);
-}
-
-void Forwarder::retry(std::uint32_t slot) {
-    auto& in = plane_.incoming.at(slot);
-    ++in.attempts;
-    const auto out_slot = plane_.outgoing.take();
-    auto& out = plane_.outgoing.at(out_slot);
-    out.reset();
-    out.begun = plane_.now;
-    out.origin = in.self;
-    out.presettled = in.presettled;
-    out.complete = true;
-    out.message_format = in.message_format;
-    out.label = in.label;
-    out.avoid = std::exchange(in.egress, 0);
-    out.content.append(std::as_bytes(std::span(in.collected)), nullptr);
-    in.copies.assign(1,
-                     {plane_.config.worker, out_slot, plane_.outgoing.generation(out_slot), false});
-    in.copies_open = 1;
-    redispatch(out_slot);
-}
-
-void Forwarder::park(std::uint32_t out_slot) {
-    auto& out = plane_.outgoing.at(out_slot);
-    if (parked_.size() >= kParkedMax) {
-        conclude(out_slot, unreached());
-        return;
-    }
-    out.stage = OutgoingDelivery::Stage::kParked;
-    if (out.parked_until == 0) {
-        out.parked_until = plane_.now + kParkTime;
-    }
-    parked_.push_back(out_slot);
-}
-
-void Forwarder::on_table_changed() {
-    const auto parked = std::exchange(parked_, {});
-    for (const auto slot : parked) {
-        plane_.outgoing.at(slot).avoid = 0;
-        plane_.outgoing.at(slot).tries = 0;
-        redispatch(slot);
-    }
-}
-
-std::optional<Time> Forwarder::tick() {
-    std::optional<Time> next;
-    const auto parked = std::exchange(parked_, {});
-    for (const auto slot : parked) {
-        const auto until = plane_.outgoing.at(slot).parked_until;
-        if (until <= plane_.now) {
-            conclude(slot, unreached());
-        } else {
-            parked_.push_back(slot);
-            next = next ? std::min(*next, until) : until;
-        }
-    }
-    return next;
-}
-
 void Forwarder::conclude(std::uint32_t out_slot, const DeliveryState& state) {
     auto& out = plane_.outgoing.at(out_slot);
-    if (out.presettled && state.outcome != Outcome::kAccepted && !out.to_mesh) {
+    if (out.presettled && state.outcome != Outcome::kAccepted && !out.to_mesh && !is_busy(state) &&
+        !out.label.hint) {
         ++plane_.counters.dropped_presettled;
     }
     tell_origin(out, state, true);
@@ -564,122 +505,9 @@ void Forwarder::free_outgoing(std::uint32_t out_slot) {
     if (out.origin.worker != plane_.config.worker) {
         remote_.erase({out.origin, out.copy});
     }
+    plane_.budget.held -= out.content.size();
     out.content.clear();
     plane_.outgoing.give_back(out_slot);
-}
-
-void Forwarder::append(DeliveryList& list, std::uint32_t out_slot) {
-    auto& out = plane_.outgoing.at(out_slot);
-    out.previous = list.tail;
-    out.next = kNoSlot;
-    if (list.tail != kNoSlot) {
-        plane_.outgoing.at(list.tail).next = out_slot;
-    } else {
-        list.head = out_slot;
-    }
-    list.tail = out_slot;
-    ++list.size;
-}
-
-void Forwarder::remove(DeliveryList& list, std::uint32_t out_slot) {
-    const auto& out = plane_.outgoing.at(out_slot);
-    if (out.previous != kNoSlot) {
-        plane_.outgoing.at(out.previous).next = out.next;
-    } else {
-        list.head = out.next;
-    }
-    if (out.next != kNoSlot) {
-        plane_.outgoing.at(out.next).previous = out.previous;
-    } else {
-        list.tail = out.previous;
-    }
-    --list.size;
-}
-
-Record Forwarder::record_for(RecordKind kind, const OutgoingDelivery& out) const {
-    Record record;
-    record.kind = kind;
-    record.presettled = out.presettled;
-    record.second_mode = out.second_mode;
-    record.multicast = out.multicast;
-    record.more = !out.complete;
-    record.copy = out.copy;
-    record.message_format = out.message_format;
-    record.origin = out.origin;
-    record.arrival = out.arrival;
-    record.label = out.label;
-    return record;
-}
-
-void Forwarder::post(std::uint16_t worker,
-                     const Record& record,
-                     std::span<const std::byte> payload) {
-    auto sized = record;
-    sized.payload_size = static_cast<std::uint32_t>(payload.size());
-    append_record(plane_.batches[worker].bytes, sized, payload);
-}
-
-void Forwarder::on_record(const Record& record, std::span<const std::byte> payload) {
-    const Payload rest{payload, nullptr, record.more};
-    switch (record.kind) {
-        case RecordKind::kOffer: {
-            const auto slot = plane_.outgoing.take();
-            auto& out = plane_.outgoing.at(slot);
-            out.reset();
-            out.begun = plane_.now;
-            out.origin = record.origin;
-            out.copy = record.copy;
-            out.presettled = record.presettled;
-            out.second_mode = record.second_mode;
-            out.multicast = record.multicast;
-            out.message_format = record.message_format;
-            out.arrival = record.arrival;
-            out.label = record.label;
-            if (record.more || record.second_mode) {
-                remote_[{record.origin, record.copy}] = slot;
-            }
-            place(slot, record.target, rest);
-            return;
-        }
-        case RecordKind::kContinue:
-        case RecordKind::kSettle: {
-            const auto found = remote_.find({record.origin, record.copy});
-            if (found == remote_.end()) {
-                return;
-            }
-            const auto slot = found->second;
-            if (record.kind == RecordKind::kSettle) {
-                if (auto& out = plane_.outgoing.at(slot); out.told_upstream) {
-                    on_sender_settled_here(slot);
-                }
-            } else if (record.aborted) {
-                abort_copy(slot);
-            } else {
-                extend(slot, rest);
-            }
-            return;
-        }
-        case RecordKind::kProgress:
-            if (auto* in = plane_.incoming.find(record.origin.slot, record.origin.generation)) {
-                unhold(*in, record.bytes);
-            }
-            return;
-        case RecordKind::kOutcome:
-            on_copy_outcome(record.origin, record.copy, {record.outcome, payload}, record.settled);
-            return;
-    }
-}
-
-void Forwarder::on_sender_settled_here(std::uint32_t out_slot) {
-    auto& out = plane_.outgoing.at(out_slot);
-    settle_downstream(out);
-    auto* connection =
-        plane_.connection(out.connection, plane_.connections.generation(out.connection));
-    if (auto* link = connection != nullptr ? connection->outgoing(out.link) : nullptr) {
-        count_left(*link, out);
-        remove(link->sent, out_slot);
-    }
-    conclude(out_slot, {Outcome::kAccepted, {}});
 }
 
 }  // namespace amqmesh::link

@@ -8,8 +8,10 @@
 #include "routing/address_key.h"
 #include "routing/forwarding_table.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -45,6 +47,13 @@ struct DeliveryList {
     std::uint32_t size = 0;
 };
 
+/// Where in a lane's waiting list each priority class ends; what is being sent has left its class.
+struct PriorityTails {
+    PriorityTails() { last.fill(kNoSlot); }
+
+    std::array<std::uint32_t, MeshLabel::kPriorities> last;
+};
+
 /// Peer sends, we receive.
 struct IncomingLink {
     std::uint32_t generation = 0;
@@ -55,8 +64,11 @@ struct IncomingLink {
     routing::RouterId router = 0;  ///< address names another router (kTopological)
     routing::Treatment treatment = routing::Treatment::kBalanced;
     ReceiverSettleMode receiver_settle_mode = ReceiverSettleMode::kFirst;
+    std::uint8_t priority = MeshLabel::kPriorityOfHeader;  ///< or the configured one's class
     std::uint32_t capacity = 0;
     std::uint32_t outstanding = 0;  ///< deliveries that have not left the mesh
+    bool starved = false;           ///< waits for memory: on the list of those to be looked at
+    std::size_t mean_bytes = 0;     ///< of the first frames of its deliveries, exponential
     bool routable = false;          ///< as of routable_generation's table
     std::uint64_t routable_generation = 0;
     bool credit_queued = false;  ///< on the plane's list of links to renew
@@ -84,15 +96,17 @@ struct OutgoingLink {
     LinkPurpose purpose = LinkPurpose::kNone;
     std::string name;
     std::string key;
+    routing::AddressHash hash = 0;
     routing::Treatment treatment = routing::Treatment::kBalanced;
     SenderSettleMode settle_mode = SenderSettleMode::kMixed;
     std::uint32_t gauge = 0;
     std::uint32_t lane = 0;  ///< number of a stream lane
     bool attached = false;   ///< answered (lanes: usable)
     bool drain = false;
-    std::uint32_t tag = 0;  ///< of the next delivery
-    DeliveryList waiting;   ///< kWaiting and kSending (first only)
-    DeliveryList sent;      ///< kSent
+    std::uint32_t tag = 0;                 ///< of the next delivery
+    DeliveryList waiting;                  ///< kWaiting and kSending (first only)
+    std::unique_ptr<PriorityTails> tails;  ///< lanes only: their waiting list is by priority
+    DeliveryList sent;                     ///< kSent
     Time attached_at = 0;
     Time zero_credit_since = 0;                   ///< 0: it has credit
     AddressCounters* address_counters = nullptr;  // the plane's

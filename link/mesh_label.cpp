@@ -5,6 +5,8 @@ namespace amqmesh::link {
 namespace {
 
 constexpr unsigned kFlagPresettled = 0x01;
+constexpr unsigned kPriorityShift = 1;
+constexpr unsigned kPriorityMask = 0x07;
 
 template <typename Int>
 void put(MeshLabel::Bytes& bytes, std::size_t at, Int value) {
@@ -27,7 +29,10 @@ Int get(std::span<const std::byte> bytes, std::size_t at) {
 
 MeshLabel::Bytes MeshLabel::encode() const {
     Bytes bytes{};
-    bytes[0] = static_cast<std::byte>(kVersion << 4U | (presettled ? kFlagPresettled : 0U));
+    const unsigned shown = priority < kPriorities ? priority : kDefaultPriority;
+    bytes[0] = static_cast<std::byte>((hint ? kHintVersion : kVersion) << 4U |
+                                      (shown ^ kDefaultPriority) << kPriorityShift |
+                                      (presettled ? kFlagPresettled : 0U));
     bytes[1] = static_cast<std::byte>(hop_limit);
     put<std::uint16_t>(bytes, 2, flow);
     put<std::uint32_t>(bytes, 4, sequence);
@@ -38,18 +43,25 @@ MeshLabel::Bytes MeshLabel::encode() const {
 }
 
 std::optional<MeshLabel> MeshLabel::decode(std::span<const std::byte> tag) {
-    if (tag.size() != kBytes || std::to_integer<unsigned>(tag[0]) >> 4U != kVersion) {
+    if (tag.size() != kBytes) {
+        return std::nullopt;
+    }
+    const auto version = std::to_integer<unsigned>(tag[0]) >> 4U;
+    if (version != kVersion && version != kHintVersion) {
         return std::nullopt;
     }
     MeshLabel label;
+    label.hint = version == kHintVersion;
     label.presettled = (std::to_integer<unsigned>(tag[0]) & kFlagPresettled) != 0;
+    const unsigned shown = std::to_integer<unsigned>(tag[0]) >> kPriorityShift & kPriorityMask;
+    label.priority = static_cast<std::uint8_t>(shown ^ kDefaultPriority);
     label.hop_limit = std::to_integer<std::uint8_t>(tag[1]);
     label.flow = get<std::uint16_t>(tag, 2);
     label.sequence = get<std::uint32_t>(tag, 4);
     label.ingress = get<std::uint64_t>(tag, 8);
     label.egress = get<std::uint64_t>(tag, 16);
     label.address = get<std::uint64_t>(tag, 24);
-    if (label.ingress == 0 || label.address == 0) {
+    if (label.ingress == 0 || label.address == 0 || (label.hint && label.egress == 0)) {
         return std::nullopt;
     }
     return label;

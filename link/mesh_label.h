@@ -2,7 +2,9 @@
 // (DESIGN 4.1).
 //
 // Fixed layout, big-endian, 32 bytes:
-//   0      version (high nibble) and flags (low nibble)
+//   0      version (high nibble; 2: no delivery but a hint of demand, link/demand.h), pre-settled
+//   (lowest bit), priority class exclusive-or the default
+//          one (the three bits above)
 //   1      hop limit
 //   2..3   flow hash (anycast) or topology digest (multicast)
 //   4..7   sequence of the ingress router
@@ -14,6 +16,7 @@
 
 #include "routing/types.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -22,12 +25,23 @@
 
 namespace amqmesh::link {
 
+/// Eight classes of AMQP's ten priorities; both ends share one (AMQP 3.2.1): 0-1, 2, 3, … 7, 8-9.
+constexpr std::uint8_t priority_class(std::uint8_t priority) {
+    return static_cast<std::uint8_t>(std::clamp<unsigned>(priority, 1, 8) - 1);
+}
+
 struct MeshLabel {
+    static constexpr std::size_t kPriorities = 8;
+    static constexpr std::uint8_t kDefaultPriority = priority_class(4);
+    static constexpr std::uint8_t kPriorityOfHeader = 0xff;  ///< not looked up yet
     static constexpr std::size_t kBytes = 32;
     static constexpr std::uint8_t kVersion = 1;
+    static constexpr std::uint8_t kHintVersion = 2;
     using Bytes = std::array<std::byte, kBytes>;
 
+    bool hint = false;        ///< `sequence` deliveries can be handed out at once at `ingress`
     bool presettled = false;  ///< the sender wants no outcome: the egress node sends it on settled
+    std::uint8_t priority = kPriorityOfHeader;  ///< class; higher ones go first
     std::uint8_t hop_limit = 0;
     std::uint16_t flow = 0;
     std::uint32_t sequence = 0;

@@ -13,7 +13,9 @@ constexpr unsigned kData = 0x75;
 
 // Primitive constructors (AMQP 1.6).
 constexpr unsigned kList0 = 0x45;
+constexpr unsigned kSmallUint = 0x52;
 constexpr unsigned kSmallUlong = 0x53;
+constexpr unsigned kUint = 0x70;
 constexpr unsigned kUlong = 0x80;
 constexpr unsigned kVbin32 = 0xb0;
 
@@ -196,6 +198,49 @@ MessageScan scan_message(std::span<const std::byte> bytes) {
     }
     scan.status = reader.bad() ? MessageScan::Status::kMalformed : MessageScan::Status::kNeedsMore;
     return scan;
+}
+
+std::uint8_t header_priority(std::span<const std::byte> message) {
+    constexpr std::byte kSection{kHeader};
+    constexpr std::byte kEmptyList{kList0};
+    MessageScan scan;
+    if (message.size() < 4 || message[2] != kSection || message[3] == kEmptyList) {
+        return scan.priority;
+    }
+    Reader reader(message);
+    if (reader.descriptor() == kHeader) {
+        unsigned code = 0;
+        const auto body = reader.value(code);
+        if (!reader.ok() || !read_header(code, body, scan)) {
+            return MessageScan{}.priority;
+        }
+    }
+    return scan.priority;
+}
+
+std::optional<TtlPlace> find_ttl(std::span<const std::byte> message) {
+    constexpr std::byte kSection{kHeader};
+    if (message.size() < 4 || message[2] != kSection) {
+        return std::nullopt;  // the header, if there is one, comes first and with the short
+                              // descriptor
+    }
+    Reader reader(message);
+    if (reader.descriptor() != kHeader) {
+        return std::nullopt;
+    }
+    unsigned code = 0;
+    const auto body = reader.value(code);
+    Fields<3> fields;  // durable, priority, ttl
+    if (!reader.ok() || !read_list(code, body, fields) || fields.count < 3 ||
+        (fields.code[2] != kUint && fields.code[2] != kSmallUint)) {
+        return std::nullopt;
+    }
+    const auto bytes = fields.bytes[2];
+    const auto ms = static_cast<std::uint32_t>(as_number(bytes));
+    if (ms == 0) {
+        return std::nullopt;
+    }
+    return TtlPlace{ms, static_cast<std::size_t>(bytes.data() - message.data()), bytes.size()};
 }
 
 std::optional<std::string_view> data_body(std::span<const std::byte> message) {

@@ -23,6 +23,19 @@ struct MessageScan {
     std::optional<std::string_view> to;   ///< properties; a view into the scanned bytes
 };
 
+/// Where a header says its ttl (AMQP 3.2.1).
+struct TtlPlace {
+    std::uint32_t ms = 0;   ///< never 0: that is written for "none", too
+    std::size_t at = 0;     ///< of its first byte in the message
+    std::size_t width = 0;  ///< 1 or 4 bytes, most significant first
+};
+
+/// Nothing: no header, no ttl in it, or not within these bytes. Cost: a few bytes of the header.
+std::optional<TtlPlace> find_ttl(std::span<const std::byte> message);
+
+/// The header's priority; 4 if it says none. Cost: a few bytes of the header.
+std::uint8_t header_priority(std::span<const std::byte> message);
+
 /// Cost: the bytes of the sections before the body; no allocation.
 MessageScan scan_message(std::span<const std::byte> bytes);
 

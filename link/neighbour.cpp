@@ -33,7 +33,10 @@ LinkIndex Connection::open_lane(LinkPurpose purpose,
     options.target.address = name;
     options.target.capabilities = {capability};
     const auto link = engine_.attach(engine_.begin(), options);
-    make_outgoing(link, name, purpose);
+    auto& out = make_outgoing(link, name, purpose);
+    if (purpose != LinkPurpose::kControl) {
+        out.tails = std::make_unique<PriorityTails>();
+    }
     plane_.touch(*this);
     return link;
 }

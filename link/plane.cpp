@@ -22,6 +22,7 @@ Plane::Plane(PlaneConfig plane_config, PlaneOutlet& plane_outlet)
       outlet(plane_outlet),
       shared(config.shared ? config.shared : std::make_shared<SharedState>()),
       table(empty_table(config.router_name)) {
+    budget.max = config.held_bytes_max / config.workers;
     batches.resize(config.workers);
     for (auto& batch : batches) {
         batch.from = config.worker;

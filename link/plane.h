@@ -5,6 +5,7 @@
 #include "link/chunk.h"
 #include "link/data_plane.h"
 #include "link/delivery.h"
+#include "link/memory_budget.h"
 #include "link/shared_state.h"
 #include "link/slab.h"
 #include "routing/forwarding_table.h"
@@ -92,6 +93,8 @@ class Plane {
     Slab<IncomingDelivery> incoming;
     Slab<OutgoingDelivery> outgoing;
     PlaneCounters counters;
+    /// Payload that waits: for its outgoing link, or for another try.
+    MemoryBudget budget;
     Time now = 0;
     bool withhold = false;  ///< clients get no credit any more
     std::vector<ConnectionId> dirty;

@@ -40,10 +40,12 @@ std::uint32_t SessionFlow::target_window() const {
 }
 
 void SessionFlow::renew() {
-    if (held_bytes_ > limits_.held_bytes_max) {
+    if (!roomy()) {
         return;
     }
-    window_ = target_window();
+    if (incoming_window_ <= window_ / 2) {
+        window_ = target_window();  // it is used: no session that is not gets a wide one
+    }
     // A promise made is kept: the window never shrinks below what the peer was told.
     incoming_window_ = std::max(incoming_window_, window_);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "link/assert.h"
+#include "link/memory_budget.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -13,8 +14,10 @@ namespace amqmesh::link {
 class SessionFlow {
   public:
     struct Limits {
-        std::uint32_t frame_bytes_max = 16384;  ///< what the peer may put into one frame
-        std::size_t held_bytes_max = 4U << 20;  ///< budget the window is sized by
+        std::uint32_t frame_bytes_max = 16384;     ///< what the peer may put into one frame
+        std::size_t held_bytes_max = 4U << 20;     ///< budget the window is sized by
+        const MemoryBudget* connection = nullptr;  ///< of all its sessions; not owned
+        const MemoryBudget* process = nullptr;     ///< of this worker; not owned
     };
 
     static constexpr std::uint32_t kWindowFrames = 256;      ///< at begin, unless frames are huge
@@ -46,9 +49,7 @@ class SessionFlow {
     }
 
     /// Half of the window is used and memory allows more: send a flow.
-    [[nodiscard]] bool renewal_due() const {
-        return incoming_window_ <= window_ / 2 && held_bytes_ <= limits_.held_bytes_max;
-    }
+    [[nodiscard]] bool renewal_due() const { return incoming_window_ <= window_ / 2 && roomy(); }
 
     /// Opens the window to its full size if memory allows; a flow with incoming_window() follows.
     void renew();
@@ -84,6 +85,12 @@ class SessionFlow {
     static constexpr std::uint32_t kSampleMax = 1U << 24U;
 
     [[nodiscard]] std::uint32_t target_window() const;
+
+    [[nodiscard]] bool roomy() const {
+        return held_bytes_ <= limits_.held_bytes_max &&
+               (limits_.connection == nullptr || !limits_.connection->tight()) &&
+               (limits_.process == nullptr || !limits_.process->tight());
+    }
 
     Limits limits_;
     std::uint32_t window_;           // what renew() opens to

@@ -59,6 +59,31 @@ class GaugeBoard {
     std::deque<std::uint32_t> free_;  // reused first in, first out: old snapshots still name them
 };
 
+/// Which addresses some worker waits for a free consumer of, by hash. Two that share a cell cost a
+/// little; an entry is counted by each worker that has one.
+class InterestBoard {
+  public:
+    void add(routing::AddressHash address) { cell(address).fetch_add(1); }
+
+    void remove(routing::AddressHash address) { cell(address).fetch_sub(1); }
+
+    /// Sequentially consistent with the gauge that was set before: whoever waits from now on sees
+    /// that one.
+    [[nodiscard]] bool any(routing::AddressHash address) {
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+        return cell(address).load() != 0;
+    }
+
+  private:
+    static constexpr std::size_t kCells = 4096;
+
+    std::atomic<std::uint32_t>& cell(routing::AddressHash address) {
+        return cells_[address % kCells];
+    }
+
+    std::array<std::atomic<std::uint32_t>, kCells> cells_{};
+};
+
 /// Tells which multicast deliveries this node has seen (ROUTING 1.7 step 5): the last kWindow
 /// sequence numbers of every origin. Copies may arrive on any worker.
 class MulticastGuard {
@@ -97,6 +122,7 @@ class MulticastGuard {
 struct SharedState {
     GaugeBoard gauges;
     MulticastGuard multicast;
+    InterestBoard interest;
     /// Sequence of multicast deliveries that enter the mesh here. Best started at a number that
     /// rises from life to life (the time): routers that have not heard of the new life yet then
     /// take its deliveries for new, too.

@@ -30,6 +30,42 @@ class Slab {
         return slot;
     }
 
+    /// Gives memory back: all blocks without a live object but one. Names of former lives stay
+    /// dead; low slots are the next to be taken. Cost: all slots. The bytes given back.
+    std::size_t trim() {
+        std::size_t freed = 0;
+        bool spare = false;
+        free_.clear();
+        for (std::size_t index = blocks_.size(); index > 0; --index) {
+            auto& block = blocks_[index - 1];
+            if (!block) {
+                continue;
+            }
+            if (std::ranges::none_of(*block, &Entry::live)) {
+                if (spare || index > 1) {
+                    const auto newest = std::ranges::max_element(*block, {}, &Entry::generation);
+                    bases_[index - 1] = newest->generation;
+                    block.reset();
+                    freed += sizeof(Block);
+                    continue;
+                }
+                spare = true;
+            }
+            for (std::size_t i = kBlock; i > 0; --i) {
+                if (!(*block)[i - 1].live) {
+                    free_.push_back(static_cast<std::uint32_t>((index - 1) * kBlock + i - 1));
+                }
+            }
+        }
+        if (freed > 0) {
+            free_.shrink_to_fit();
+        }
+        return freed;
+    }
+
+    /// Slots there is memory for.
+    [[nodiscard]] std::size_t capacity() const { return live_ + free_.size(); }
+
     void give_back(std::uint32_t slot) {
         auto& e = entry(slot);
         assert(e.live);
@@ -50,6 +86,9 @@ class Slab {
         if (slot / kBlock >= blocks_.size()) {
             return nullptr;
         }
+        if (!blocks_[slot / kBlock]) {
+            return nullptr;
+        }
         auto& e = entry(slot);
         return e.live && e.generation == generation ? &e.object : nullptr;
     }
@@ -59,7 +98,7 @@ class Slab {
     template <typename Visit>
     void for_each(Visit visit) {
         for (std::uint32_t slot = 0; slot < blocks_.size() * kBlock; ++slot) {
-            if (entry(slot).live) {
+            if (blocks_[slot / kBlock] && entry(slot).live) {
                 visit(slot, entry(slot).object);
             }
         }
@@ -72,7 +111,7 @@ class Slab {
         const auto end = static_cast<std::uint32_t>(
             std::min<std::size_t>(blocks_.size() * kBlock, std::size_t{cursor} + budget));
         for (; cursor < end; ++cursor) {
-            if (entry(cursor).live) {
+            if (blocks_[cursor / kBlock] && entry(cursor).live) {
                 visit(cursor, entry(cursor).object);
             }
         }
@@ -99,14 +138,25 @@ class Slab {
     }
 
     void grow() {
-        const auto first = static_cast<std::uint32_t>(blocks_.size() * kBlock);
-        blocks_.push_back(std::make_unique<Block>());
-        for (std::uint32_t i = kBlock; i > 0; --i) {
-            free_.push_back(first + i - 1);
+        auto hole = std::ranges::find_if(
+            blocks_, [](const std::unique_ptr<Block>& block) { return block == nullptr; });
+        if (hole == blocks_.end()) {
+            blocks_.emplace_back();
+            bases_.push_back(1);
+            hole = blocks_.end() - 1;
+        }
+        *hole = std::make_unique<Block>();
+        const auto index = static_cast<std::size_t>(hole - blocks_.begin());
+        for (auto& fresh : **hole) {
+            fresh.generation = bases_[index];
+        }
+        for (std::size_t i = kBlock; i > 0; --i) {
+            free_.push_back(static_cast<std::uint32_t>(index * kBlock + i - 1));
         }
     }
 
-    std::vector<std::unique_ptr<Block>> blocks_;
+    std::vector<std::unique_ptr<Block>> blocks_;  // a nullptr was trimmed
+    std::vector<std::uint32_t> bases_;            // generation that a new block begins with
     std::vector<std::uint32_t> free_;
     std::size_t live_ = 0;
 };

@@ -186,4 +186,17 @@ TEST(EngineLimits, SmallPeerFramesAreFilledAndKept) {
     }
 }
 
+TEST(EngineLimits, WhoAsksAndDoesNotReadIsCutOff) {
+    RawPeer peer;
+    peer.say(amqp_header() + open_frame() + begin_frame(0));
+    const std::string name(1000, 'x');
+    for (int i = 0; i < 100'000 && !peer.node.diary.closed; ++i) {
+        const auto question = attach_frame(0, name, 0, true) + detach_frame(0, 0);
+        peer.node.feed(std::as_bytes(std::span(question)));
+    }
+    EXPECT_TRUE(peer.node.diary.closed);
+    EXPECT_EQ(peer.node.diary.close_condition.name, "amqp:resource-limit-exceeded");
+    EXPECT_LT(peer.node.engine->output_bytes(), 8U << 20U);
+}
+
 }  // namespace amqmesh::link::test

@@ -328,7 +328,7 @@ TEST(EngineRaw, OneDispositionForAWholeBatch) {
     peer.node.diary.auto_settle = true;
     peer.establish();
     ByteVector batch;
-    for (std::uint32_t i = 0; i < 100; ++i) {
+    for (std::uint32_t i = 0; i < 50; ++i) {
         batch = std::move(batch) + transfer_frame(0, 0, i, "t", "m");
     }
     const std::vector<Sent> answer = peer.say(batch);

@@ -429,6 +429,34 @@ TEST_P(Plane, LargeMessagesStreamWithBoundedMemory) {
     EXPECT_EQ(sender.outcomes(Outcome::kAccepted), 1U);
 }
 
+TEST_P(Plane, WhatALinkHeldIsNotHeldAgainstItsSessionWhenItLeaves) {
+    auto& receiver = client();
+    auto& sender = client();
+    receiver.receiver("stopped", 0);
+    receiver.receiver("quick", 100);
+    const auto stopped = sender.sender("stopped");
+    const auto quick = sender.sender("quick");
+    world_.run();
+    const std::string part(15'000, 'x');
+    sender.send(stopped, part, false, true);
+    world_.run();
+    while (sender.engine.writable(stopped)) {
+        sender.write(stopped, part, true);
+        world_.run();
+    }
+    EXPECT_FALSE(sender.engine.writable(quick)) << "a session has one window";
+    sender.engine.detach(stopped, {});
+    world_.run();
+    ASSERT_TRUE(sender.engine.writable(quick));
+    for (int i = 0; i < 50; ++i) {
+        sender.send(quick, "x");
+        world_.run();
+    }
+    receiver.accept_all();
+    world_.run();
+    EXPECT_EQ(sender.outcomes(Outcome::kAccepted), 50U);
+}
+
 TEST_P(Plane, DrainIsAnsweredWhenNothingWaits) {
     auto& receiver = client();
     auto& sender = client();

@@ -6,12 +6,12 @@ namespace amqmesh::link::test {
 
 TEST(SessionFlow, WindowFollowsTheBudget) {
     EXPECT_EQ(SessionFlow::initial_window({.frame_bytes_max = 16384, .held_bytes_max = 4U << 20}),
-              256U);
+              SessionFlow::kWindowFrames);
     EXPECT_EQ(
         SessionFlow::initial_window({.frame_bytes_max = 1U << 20, .held_bytes_max = 4U << 20}),
         SessionFlow::kWindowFramesMin);
     EXPECT_EQ(SessionFlow::initial_window({.frame_bytes_max = 512, .held_bytes_max = 4U << 20}),
-              256U);
+              SessionFlow::kWindowFrames);
 }
 
 TEST(SessionFlow, RenewsAtHalfAndGrowsWithSmallFrames) {

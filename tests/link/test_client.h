@@ -53,6 +53,9 @@ class TestClient : public EngineEvents {
         return *session_;
     }
 
+    /// Links from now on are on a session of their own.
+    void new_session() { session_ = engine.begin(); }
+
     LinkIndex sender(std::optional<std::string> address,
                      SenderSettleMode mode = SenderSettleMode::kMixed,
                      ReceiverSettleMode receiver_mode = ReceiverSettleMode::kFirst) {

@@ -8,14 +8,14 @@
 
 namespace amqmesh::link::test {
 
-TestNode::TestNode(std::string node_name, std::uint16_t workers)
+TestNode::TestNode(std::string node_name, std::uint16_t workers, std::size_t held_bytes_max)
     : name(std::move(node_name)), id(routing::router_id(name)), builder(id, name) {
     const auto shared = std::make_shared<SharedState>();
     for (std::uint16_t worker = 0; worker < workers; ++worker) {
         outlets_.push_back(std::make_unique<Outlet>());
         outlets_.back()->node = this;
-        planes_.push_back(std::make_unique<DataPlane>(PlaneConfig{worker, workers, name, shared},
-                                                      *outlets_.back()));
+        planes_.push_back(std::make_unique<DataPlane>(
+            PlaneConfig{worker, workers, name, shared, held_bytes_max}, *outlets_.back()));
     }
     builder.set_in_process("M0$management", routing::InProcess::kManagement);
     builder.set_in_process("L$management", routing::InProcess::kManagement);
@@ -74,8 +74,10 @@ bool TestNode::settle(Time now) {
     }
 }
 
-TestNode& TestWorld::node(const std::string& name, std::uint16_t workers) {
-    nodes_.push_back(std::make_unique<TestNode>(name, workers));
+TestNode& TestWorld::node(const std::string& name,
+                          std::uint16_t workers,
+                          std::size_t held_bytes_max) {
+    nodes_.push_back(std::make_unique<TestNode>(name, workers, held_bytes_max));
     return *nodes_.back();
 }
 
@@ -93,6 +95,7 @@ void TestWorld::link(TestNode& a, TestNode& b) {
     ConnectionOptions options;
     options.role = ConnectionRole::kInterRouter;
     options.engine.max_frame_size = 65536;
+    options.engine.output_bytes_max = output_bytes_max;
     options.engine.container_id = a.name;
     options.engine.initiator = true;
     const auto at_a = a.plane(0).open(options, now);
@@ -221,21 +224,25 @@ bool TestWorld::move(End& from, End& to) {
 void TestWorld::run() {
     constexpr int kRoundsMax = 200'000;
     for (int round = 0; round < kRoundsMax; ++round) {
-        bool moved = false;
-        for (auto& node : nodes_) {
-            moved = node->settle(now) || moved;
-        }
-        for (auto& pipe : pipes_) {
-            if (!pipe.cut) {
-                moved = move(pipe.a, pipe.b) || moved;
-                moved = move(pipe.b, pipe.a) || moved;
-            }
-        }
-        if (!moved) {
+        if (!step()) {
             return;
         }
     }
     FAIL() << "the world does not come to rest";
+}
+
+bool TestWorld::step() {
+    bool moved = false;
+    for (auto& node : nodes_) {
+        moved = node->settle(now) || moved;
+    }
+    for (auto& pipe : pipes_) {
+        if (!pipe.cut) {
+            moved = move(pipe.a, pipe.b) || moved;
+            moved = move(pipe.b, pipe.a) || moved;
+        }
+    }
+    return moved;
 }
 
 void TestWorld::tick(End& end) {

@@ -19,7 +19,7 @@ namespace amqmesh::link::test {
 
 class TestNode {
   public:
-    TestNode(std::string name, std::uint16_t workers);
+    TestNode(std::string name, std::uint16_t workers, std::size_t held_bytes_max = 1U << 30U);
 
     /// Moves reports, commands and batches until nothing is left. True when anything moved.
     bool settle(Time now);
@@ -68,7 +68,9 @@ class TestNode {
 
 class TestWorld {
   public:
-    TestNode& node(const std::string& name, std::uint16_t workers = 1);
+    TestNode& node(const std::string& name,
+                   std::uint16_t workers = 1,
+                   std::size_t held_bytes_max = 1U << 30U);
     TestClient& client(TestNode& node, std::uint16_t worker = 0, ConnectionOptions options = {});
     /// An inter-router connection, and routes to each other's name over it.
     void link(TestNode& a, TestNode& b);
@@ -83,12 +85,16 @@ class TestWorld {
     void cut(TestNode& a, TestNode& b);
     /// Until nothing moves. Fails the test after a bounded number of rounds.
     void run();
+    /// One round of that. True when anything moved.
+    bool step();
     /// Lets time pass in steps, with all timers.
     void pass(Time duration);
 
     Time now = 1000 * routing::kSecond;
     /// How many bytes a pipe moves at once at most; small values split frames.
     std::size_t piece = 1U << 20U;
+    /// Of the inter-router connections made from now on.
+    std::size_t output_bytes_max = 1U << 20U;
 
   private:
     struct End {

@@ -1,0 +1,110 @@
+// What the two halves of a delivery tell each other when they live on different workers.
+#include "link/forwarder.h"
+
+namespace amqmesh::link {
+
+Record Forwarder::record_for(RecordKind kind, const OutgoingDelivery& out) const {
+    Record record;
+    record.kind = kind;
+    record.presettled = out.presettled;
+    record.second_mode = out.second_mode;
+    record.multicast = out.multicast;
+    record.more = !out.complete;
+    record.copy = out.copy;
+    record.message_format = out.message_format;
+    record.origin = out.origin;
+    record.arrival = out.arrival;
+    record.label = out.label;
+    record.since = out.waiting_since == 0 ? plane_.now : out.waiting_since;
+    return record;
+}
+
+void Forwarder::post(std::uint16_t worker,
+                     const Record& record,
+                     std::span<const std::byte> payload) {
+    auto sized = record;
+    sized.payload_size = static_cast<std::uint32_t>(payload.size());
+    append_record(plane_.batches[worker].bytes, sized, payload);
+}
+
+void Forwarder::on_record(const Record& record, std::span<const std::byte> payload) {
+    const Payload rest{payload, nullptr, record.more};
+    switch (record.kind) {
+        case RecordKind::kOffer: {
+            if (record.choosy && record.target.kind == Target::Kind::kConsumer &&
+                !has_room(record.target)) {
+                send_back(record, payload);
+                return;
+            }
+            const auto slot = plane_.outgoing.take();
+            auto& out = plane_.outgoing.at(slot);
+            out.reset();
+            out.begun = plane_.now;
+            out.origin = record.origin;
+            out.copy = record.copy;
+            out.presettled = record.presettled;
+            out.second_mode = record.second_mode;
+            out.multicast = record.multicast;
+            out.message_format = record.message_format;
+            out.arrival = record.arrival;
+            out.label = record.label;
+            if (record.more || record.second_mode) {
+                remote_[{record.origin, record.copy}] = slot;
+            }
+            if (plane_.now < record.since + routing::kMillisecond) {
+                place(slot, record.target, rest);
+                return;
+            }
+            out.waiting_since = record.since;  // there, or on its way between the workers
+            keep(out, rest, 0);
+            place(slot, record.target, {{}, nullptr, rest.more});
+            return;
+        }
+        case RecordKind::kContinue:
+        case RecordKind::kSettle: {
+            const auto found = remote_.find({record.origin, record.copy});
+            if (found == remote_.end()) {
+                return;
+            }
+            const auto slot = found->second;
+            if (record.kind == RecordKind::kSettle) {
+                if (auto& out = plane_.outgoing.at(slot); out.told_upstream) {
+                    on_sender_settled_here(slot);
+                }
+            } else if (record.aborted) {
+                abort_copy(slot);
+            } else {
+                extend(slot, rest);
+            }
+            return;
+        }
+        case RecordKind::kReturn:
+            on_return(record, payload);
+            return;
+        case RecordKind::kDemand:
+            take_hint(record.label);
+            return;
+        case RecordKind::kProgress:
+            if (auto* in = plane_.incoming.find(record.origin.slot, record.origin.generation)) {
+                unhold(*in, record.bytes);
+            }
+            return;
+        case RecordKind::kOutcome:
+            on_copy_outcome(record.origin, record.copy, {record.outcome, payload}, record.settled);
+            return;
+    }
+}
+
+void Forwarder::on_sender_settled_here(std::uint32_t out_slot) {
+    auto& out = plane_.outgoing.at(out_slot);
+    settle_downstream(out);
+    auto* connection =
+        plane_.connection(out.connection, plane_.connections.generation(out.connection));
+    if (auto* link = connection != nullptr ? connection->outgoing(out.link) : nullptr) {
+        count_left(*link, out);
+        remove(link->sent, out_slot);
+    }
+    conclude(out_slot, {Outcome::kAccepted, {}});
+}
+
+}  // namespace amqmesh::link

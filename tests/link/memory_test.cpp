@@ -1,0 +1,172 @@
+// Bounds in bytes: credit and windows follow them, and memory goes back after a burst.
+#include "link/slab.h"
+#include "tests/link/test_world.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace amqmesh::link::test {
+namespace {
+
+TEST(SlabTrim, GivesBackWhatNobodyUses) {
+    Slab<int> slab;
+    std::vector<std::uint32_t> slots;
+    for (int i = 0; i < 1000; ++i) {
+        slots.push_back(slab.take());
+    }
+    const auto high = slots.back();
+    const auto old = slab.generation(high);
+    for (const auto slot : slots) {
+        slab.give_back(slot);
+    }
+    EXPECT_GE(slab.capacity(), 1000U);
+    EXPECT_GT(slab.trim(), 0U);
+    EXPECT_LE(slab.capacity(), 64U);
+    EXPECT_EQ(slab.find(high, old), nullptr);
+    EXPECT_EQ(slab.find(high, old + 1), nullptr) << "no life of it has begun";
+    slots.clear();
+    for (int i = 0; i < 1000; ++i) {
+        slots.push_back(slab.take());
+        EXPECT_NE(slab.find(slots.back(), slab.generation(slots.back())), nullptr);
+    }
+    EXPECT_EQ(slab.find(high, old), nullptr) << "a former life's name stays dead";
+    int seen = 0;
+    slab.for_each([&seen](std::uint32_t, int&) { ++seen; });
+    EXPECT_EQ(seen, 1000);
+}
+
+TEST(SlabTrim, KeepsWhatIsLive) {
+    Slab<int> slab;
+    std::vector<std::uint32_t> slots;
+    for (int i = 0; i < 640; ++i) {
+        slots.push_back(slab.take());
+        slab.at(slots.back()) = i;
+    }
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        if (i != 333) {
+            slab.give_back(slots[i]);
+        }
+    }
+    const auto generation = slab.generation(slots[333]);
+    slab.trim();
+    ASSERT_NE(slab.find(slots[333], generation), nullptr);
+    EXPECT_EQ(slab.at(slots[333]), 333);
+    EXPECT_LE(slab.capacity(), 128U);
+    std::vector<int> seen;
+    slab.for_each([&seen](std::uint32_t, int& value) { seen.push_back(value); });
+    EXPECT_EQ(seen, std::vector<int>{333});
+    std::uint32_t cursor = 0;
+    seen.clear();
+    while (!slab.visit_some(cursor, 10, [&seen](std::uint32_t, int& v) { seen.push_back(v); })) {
+    }
+    EXPECT_EQ(seen, std::vector<int>{333});
+}
+
+TEST(Budget, LargeMessagesGetFewerCredits) {
+    TestWorld world;
+    auto& node = world.node("A");
+    auto& receiver = world.client(node);
+    auto& sender = world.client(node);
+    const auto consumer = receiver.receiver("q", 1000);
+    const auto link = sender.sender("q");
+    world.run();
+    EXPECT_EQ(sender.engine.send_credit(link), 250U);
+    const std::string large(16'000, 'x');
+    for (int i = 0; i < 400; ++i) {
+        sender.send(link, large);
+        world.run();
+        receiver.accept_all();
+        world.run();
+        receiver.engine.set_credit(consumer, 1000);
+        ASSERT_GT(sender.engine.send_credit(link), 0U);
+    }
+    EXPECT_LE(sender.engine.send_credit(link), (2U << 20U) / 16'000U);
+    for (int i = 0; i < 400; ++i) {
+        sender.send(link, "small");
+        world.run();
+        receiver.accept_all();
+        world.run();
+        receiver.engine.set_credit(consumer, 1000);
+    }
+    EXPECT_GT(sender.engine.send_credit(link), 180U);
+}
+
+TEST(Budget, TheProcessHoldsBackWhoeverComesAndLetsThemGoOn) {
+    TestWorld world;
+    auto& node = world.node("A", 1, 300'000);
+    auto& receiver = world.client(node);
+    auto& first = world.client(node);
+    auto& late = world.client(node);
+    const auto consumer = receiver.receiver("q", 0);
+    const auto link = first.sender("q");
+    world.run();
+    const std::string body(4'000, 'x');
+    for (int i = 0; i < 100; ++i) {
+        first.send(link, body);
+        world.run();
+    }
+    const auto late_link = late.sender("q");
+    world.run();
+    EXPECT_EQ(late.engine.send_credit(late_link), 1U) << "so that it is not shut out for good";
+    late.send(late_link, body);
+    world.run();
+    EXPECT_EQ(late.engine.send_credit(late_link), 0U);
+    receiver.engine.set_credit(consumer, 1000);
+    world.run();
+    EXPECT_EQ(receiver.received.size(), 101U);
+    receiver.accept_all();
+    world.run();
+    EXPECT_GE(late.engine.send_credit(late_link), 180U);
+    EXPECT_GE(first.engine.send_credit(link), 150U);
+}
+
+TEST(Budget, StreamsOfManySessionsShareTheConnections) {
+    TestWorld world;
+    auto& node = world.node("A");
+    auto& receiver = world.client(node);
+    auto& sender = world.client(node);
+    std::vector<LinkIndex> links;
+    for (int i = 0; i < 40; ++i) {
+        receiver.receiver("q" + std::to_string(i), 0);
+        sender.new_session();
+        links.push_back(sender.sender("q" + std::to_string(i)));
+    }
+    world.run();
+    const std::string part(15'000, 'x');
+    std::size_t written = 0;
+    for (const auto link : links) {
+        sender.send(link, part, false, true);
+    }
+    world.run();
+    bool moved = true;
+    while (moved) {
+        moved = false;
+        for (const auto link : links) {
+            while (sender.engine.writable(link)) {
+                sender.write(link, part, true);
+                written += part.size();
+                moved = true;
+            }
+        }
+        world.run();
+    }
+    EXPECT_LT(written, 40U * (6U << 20U)) << "each has its first window of 4 MiB, few have more";
+    for (LinkIndex link = 0; link < 40; ++link) {
+        receiver.engine.set_credit(link, 1);
+    }
+    world.run();
+    for (const auto link : links) {
+        ASSERT_TRUE(sender.engine.writable(link)) << "windows open again";
+        sender.write(link, "end", false);
+    }
+    world.run();
+    EXPECT_EQ(receiver.received.size(), 40U);
+    for (const auto& delivery : receiver.received) {
+        EXPECT_TRUE(delivery.complete);
+    }
+}
+
+}  // namespace
+}  // namespace amqmesh::link::test
