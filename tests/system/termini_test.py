@@ -133,9 +133,9 @@ class TerminiTests:
                 handles[performative[1]] = int(performative[0][1:])
             elif performative.code == FLOW and performative[4] is not None and performative[6]:
                 credited.add(handles[performative[4]])
-        for number in range(200):  # fewer than the session's window has frames
-            near.send(transfer_frame(3 * 5 * number, number, BODY, settled=True, channel=1))
-        for _ in range(200):
+        for number in range(50):  # fewer than the session's window has frames
+            near.send(transfer_frame(3 * 20 * number, number, BODY, settled=True, channel=1))
+        for _ in range(50):
             self.assertEqual(BODY, far.get(TRANSFER).payload)
 
     def test_more_links_than_the_peers_handle_max(self):

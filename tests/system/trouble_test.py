@@ -5,7 +5,9 @@ of what must hold whatever happens:
 * every unsettled delivery of a sender that lives gets exactly one outcome;
 * accepted means that exactly one consumer got it, once, and accepted it;
 * no multicast consumer gets a message twice;
-* afterwards nothing is left behind: fresh clients get full credit and their messages through everywhere.
+* a flow between two clients that stay arrives whole and in order, as long as the nodes live;
+* afterwards nothing is left behind: no delivery is outstanding on any link or address of any node, fresh clients get
+  full credit and their messages through everywhere, and another such time does not make the nodes any larger.
 
 A failure names its seed: AMQMESH_TEST_SEED replays it, AMQMESH_TEST_STEPS makes it longer."""
 
@@ -17,8 +19,8 @@ from collections import Counter
 from proton import Message
 
 from clients import Clients
-from management import wait_for_mesh
-from mesh import MeshTest
+from management import Management, wait_for_mesh
+from mesh import SANITIZED, MeshTest, poll_until
 
 SEED = int(os.environ.get("AMQMESH_TEST_SEED", "0"))
 STEPS = int(os.environ.get("AMQMESH_TEST_STEPS", "400"))
@@ -74,6 +76,7 @@ class Producer:
         self.world = world
         self.address = address
         self.sender = connection.sender(address, wait=False)
+        self.numbers = []
 
     def step(self):
         rng = self.world.rng
@@ -86,9 +89,32 @@ class Producer:
             message = Message(body={"number": self.world.number, "filler": "x" * size})
             settled = rng.random() < 0.2
             sent = self.sender.send(message, settled=settled)
+            self.numbers.append(self.world.number)
             if not settled:
                 self.world.sent[self.world.number] = (self, sent)
             self.world.number += 1
+
+
+    def unsent(self):
+        """What waits in the client: its credit was taken back, with the last consumer, before it was written."""
+        overdrawn = -self.sender.credit
+        return set(self.numbers[-overdrawn:]) if overdrawn > 0 else set()
+
+
+class Steady:
+    """One sender and one receiver that stay: what arrives is in order."""
+
+    def __init__(self, world, near, far, address):
+        self.rng = world.rng
+        self.receiver = world.clients.connect(far).receiver(address, window=20)
+        self.sender = world.clients.connect(near).sender(address)
+        self.sent = []
+
+    def step(self):
+        if self.sender.credit > 0 and sum(not one.done for one in self.sent[-30:]) < 20:
+            size = self.rng.choice([1, 1, 1, 500, 30000])
+            body = {"number": len(self.sent), "filler": "x" * size}
+            self.sent.append(self.sender.send(Message(body=body), settled=self.rng.random() < 0.3))
 
 
 class World:
@@ -103,6 +129,7 @@ class World:
         self.connections = []  # (connection, node)
         self.actors = []
         self.dead = []
+        self.steady = []
 
     def connect(self):
         node = self.rng.choice([node for node in self.nodes if node.running])
@@ -146,7 +173,7 @@ class World:
             self.vanish()
         elif deadly and action < 0.335:
             self.kill_or_start()
-        for actor in self.actors:
+        for actor in self.actors + self.steady:
             actor.step()
         self.clients.container.process()
 
@@ -163,7 +190,7 @@ class World:
     def unanswered(self):
         """Deliveries of senders whose link still stands and that have no outcome."""
         return [number for number, (producer, sent) in self.sent.items()
-                if not sent.done and not producer.sender.closed]
+                if not sent.done and not producer.sender.closed and number not in producer.unsent()]
 
     def settle_down(self):
         """Consumers leave, so nothing can wait for them any more."""
@@ -183,7 +210,15 @@ class Trouble(MeshTest):
         mesh = self.own_mesh()
         nodes = mesh.ring("ABCD")
         wait_for_mesh(self.clients, nodes)
+        for _ in range(1 if deadly else 2):
+            self.run_time(seed, deadly, nodes)
+            seed += 1000
+
+    def run_time(self, seed, deadly, nodes):
         world = World(self.clients, nodes, seed)
+        if not deadly:
+            world.steady = [Steady(world, nodes[0], nodes[2], f"steady/{seed}"),
+                            Steady(world, nodes[1], nodes[0], f"closest/steady/{seed}")]
         # A step is a turn of the clients' reactor: on a slow machine little may have been sent after so many.
         steps = 0
         while steps < STEPS or (world.accepted() < 50 and steps < 20 * STEPS):
@@ -196,7 +231,11 @@ class Trouble(MeshTest):
             world.settle_down()
             self.check(world)
             wait_for_mesh(self.clients, nodes)
+            self.check_steady(world)
+            self.leave(world)
+            self.nothing_outstanding(nodes)
             self.nothing_left_behind(nodes)
+            self.no_growth(nodes, first=seed < 1000)
         except AssertionError as failure:
             missing = world.unanswered()[:10]
             raise AssertionError(f"seed {seed}: {failure}; unanswered {missing}") from failure
@@ -214,6 +253,44 @@ class Trouble(MeshTest):
                 self.assertEqual(receipts, world.accepts.get(number))
         for number, receipts in world.receipts.items():
             self.assertEqual(len(set(receipts)), len(receipts), f"message {number} came twice to one consumer")
+
+    def check_steady(self, world):
+        for steady in world.steady:
+            self.clients.wait(lambda steady=steady: all(one.done for one in steady.sent) and
+                              len(steady.receiver.messages) == len(steady.sent), "the steady flow")
+            self.assertEqual(list(range(len(steady.sent))), [body["number"] for body in steady.receiver.bodies])
+
+    def leave(self, world):
+        """All clients go, but for those that have gone."""
+        connections = [connection for connection in self.clients.connections if not connection.closed]
+        for connection in connections:
+            connection.close(wait=False)
+        self.clients.wait(lambda: all(connection.closed for connection in connections), "the clients to leave")
+
+    def nothing_outstanding(self, nodes):
+        """Of nobody's deliveries any node thinks that they are still under way."""
+        for node in nodes:
+            management = Management(self.clients.connect(node))
+
+            def busy(management=management):
+                links = management.query("router.link", "linkName", "linkDir", "owningAddr", "unsettledCount",
+                                         "undeliveredCount")
+                # The question itself is one, and its answer may be another.
+                return [row for row in links if (row["unsettledCount"] or 0) + (row["undeliveredCount"] or 0) > 1]
+            try:
+                self.clients.wait(lambda busy=busy: not busy(), "no link with deliveries under way", 10)
+            except AssertionError as failure:
+                raise AssertionError(f"{node.name}: {failure}: {busy()}") from failure
+
+    def no_growth(self, nodes, first):
+        if not hasattr(self, "sizes") or first:
+            self.sizes = {node: (node.process.pid, node.memory_kib()) for node in nodes}
+            return
+        for node in nodes:
+            pid, before = self.sizes[node]
+            if pid == node.process.pid and not SANITIZED:
+                poll_until(lambda node=node, before=before: node.memory_kib() - before < 12 * 1024,
+                           f"{node.name} to be as small as it was, {before} KiB", 15)
 
     def nothing_left_behind(self, nodes):
         for index, address in enumerate(ANYCAST + MULTICAST):
