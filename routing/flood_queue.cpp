@@ -37,6 +37,10 @@ bool FloodQueue::knows_lsp(Slot slot, std::uint64_t stamp) const {
     return slot < origins_.size() && origins_[slot].sent_stamp == stamp;
 }
 
+bool FloodQueue::owes_lsp(Slot slot) const {
+    return slot < origins_.size() && origins_[slot].lsp_owed;
+}
+
 std::optional<FloodQueue::Slot> FloodQueue::pop_lsp() {
     for (std::deque<Slot>* queue : {&urgent_, &normal_}) {
         while (!queue->empty()) {

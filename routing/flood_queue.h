@@ -23,6 +23,7 @@ class FloodQueue {
     /// The neighbour has version `stamp` of the record: by us, or from elsewhere.
     void lsp_known(Slot slot, std::uint64_t stamp);
     [[nodiscard]] bool knows_lsp(Slot slot, std::uint64_t stamp) const;
+    [[nodiscard]] bool owes_lsp(Slot slot) const;
     std::optional<Slot> pop_lsp();
 
     void owe_addresses(Slot slot);

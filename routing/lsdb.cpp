@@ -54,8 +54,7 @@ Time ArrivalBudget::next(Time now) const {
 }
 
 Lsdb::Slot Lsdb::find(RouterId rid) const {
-    const auto it = order_.find(rid);
-    return it == order_.end() ? kNone : it->second;
+    return index_.find(rid);
 }
 
 int Lsdb::compare(Slot slot,
@@ -84,6 +83,7 @@ Lsdb::Slot Lsdb::take_slot(RouterId rid) {
         free_.pop_back();
     }
     order_.emplace(rid, slot);
+    index_.insert(rid, slot);
     return slot;
 }
 
@@ -221,6 +221,7 @@ Lsdb::Expired Lsdb::expire(Time now) {
         LspRecord& record = records_[slot];
         if (record.tombstone) {
             order_.erase(record.lsp.rid);
+            index_.erase(record.lsp.rid);
             record = LspRecord{};
             peer_hints_[slot].clear();
             free_.push_back(slot);
@@ -256,7 +257,7 @@ void Lsdb::check_invariants() const {
     std::uint32_t count = 0;
     for (const auto& [rid, slot] : order_) {
         const LspRecord& record = records_[slot];
-        AMQMESH_ASSERT(record.stamp != 0 && record.lsp.rid == rid);
+        AMQMESH_ASSERT(record.stamp != 0 && record.lsp.rid == rid && find(rid) == slot);
         AMQMESH_ASSERT(expiries_.contains({record.expires_at, slot}));
         record.addresses.check_invariants();
         if (!record.tombstone) {

@@ -12,6 +12,7 @@
 
 #include "routing/messages.h"
 #include "routing/origin_addresses.h"
+#include "routing/slot_index.h"
 
 #include <cstdint>
 #include <map>
@@ -141,6 +142,7 @@ class Lsdb {
     // Where the peer of each link was found last; checked before use, so never wrong, only slow.
     mutable std::vector<std::vector<Slot>> peer_hints_;
     std::map<RouterId, Slot> order_;
+    SlotIndex index_;  // the same, for lookups
     std::vector<Slot> free_;
     std::set<std::pair<Time, Slot>> expiries_;
     std::uint64_t last_stamp_ = 0;

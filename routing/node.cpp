@@ -27,6 +27,7 @@ void Effects::clear() {
     addresses.clear();
     close.clear();
     notes.clear();
+    ran_spf = false;
 }
 
 Node::Impl::Impl(Config config, std::uint64_t seed)
@@ -176,6 +177,9 @@ void Node::Impl::on(const event::Stop&) {
 }
 
 void Node::Impl::on(const event::Tick& tick) {
+    if (tick.loop_lag > 10 * kMillisecond) {
+        mark(Mark::kLoopLag);
+    }
     if (tick.loop_lag > 0) {
         // Our own stall must not be taken for the silence of everyone else.
         for (auto& [link, adjacency] : adjacencies_) {
@@ -217,6 +221,13 @@ void Node::Impl::finish_step() {
         if (*schedule_.due() <= now_) {
             routes_.run(lsdb_, rid_, *effects_);
             ++counters_.spf_runs;
+            effects_->ran_spf = true;
+            if (change_since_) {
+                counters_.last_convergence = now_ - *change_since_;
+                counters_.max_convergence =
+                    std::max(counters_.max_convergence, counters_.last_convergence);
+                change_since_.reset();
+            }
             schedule_.on_run(
                 now_, routes_.topology()->ids.size(), routes_.topology()->edges.size());
             topology_dirty_ = false;
@@ -292,6 +303,10 @@ RouterId Node::id() const {
 
 NodeView Node::view(Time now) const {
     return impl_->view(now);
+}
+
+NodeView Node::summary() const {
+    return impl_->summary();
 }
 
 void Node::check_invariants() const {

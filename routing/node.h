@@ -184,6 +184,7 @@ struct Effects {
     std::vector<AddressChange> addresses;
     std::vector<LinkClose> close;
     std::vector<Note> notes;
+    bool ran_spf = false;  ///< shortest paths were computed
 
     void clear();
 };
@@ -212,6 +213,9 @@ class Node {
 
     /// Copies for management; see routing/views.h.
     [[nodiscard]] NodeView view(Time now) const;
+
+    /// The same without the lists of adjacencies and routers: costs next to nothing.
+    [[nodiscard]] NodeView summary() const;
 
     /// Asserts the invariants that hold between any two events. For tests and the simulator.
     void check_invariants() const;

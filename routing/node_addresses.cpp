@@ -85,9 +85,11 @@ Fault Node::Impl::apply_delta(Adjacency& adjacency,
                 slot, std::max(adjacency.queue.addresses_known(slot), seq));
             return Fault::kNone;
         case OriginAddresses::Applied::kGap:
+            mark(Mark::kGap);
             request_origin(adjacency, record.lsp.rid, false);
             return Fault::kNone;
         case OriginAddresses::Applied::kCorrupt:
+            mark(Mark::kTableAgain);
             request_origin(adjacency, record.lsp.rid, true);
             return Fault::kNone;
         case OriginAddresses::Applied::kOverLimit:
@@ -113,6 +115,7 @@ bool Node::Impl::assemble(Adjacency& adjacency, Slot slot, AddressDelta& delta) 
         if (assembly) {
             // A part got lost or the order is wrong: all of it again.
             assembly.reset();
+            mark(Mark::kTableAgain);
             request_origin(adjacency, lsdb_.at(slot).lsp.rid, true);
         }
         return false;
@@ -127,6 +130,9 @@ bool Node::Impl::assemble(Adjacency& adjacency, Slot slot, AddressDelta& delta) 
         return false;
     }
     std::move(delta.add.begin(), delta.add.end(), std::back_inserter(assembly->entries));
+    if (assembly->next_part == 1) {
+        mark(Mark::kManyParts);
+    }
     return ++assembly->next_part == delta.parts;
 }
 
@@ -135,6 +141,7 @@ void Node::Impl::on_buckets(Adjacency& adjacency, const Summary& summary) {
     if (slot == Lsdb::kNone || !lsdb_.at(slot).live()) {
         return;
     }
+    mark(Mark::kBuckets);
     const std::vector<BucketDigest> ours = lsdb_.at(slot).addresses.bucket_digests();
     Request request;
     request.bucket_rid = summary.bucket_rid;
@@ -233,6 +240,7 @@ void Node::Impl::reissue_own_addresses(std::uint64_t beyond) {
     if (lsdb_.at(self_).addresses.seq() == 0 && beyond == 0) {
         return;
     }
+    mark(Mark::kReissued);
     lsdb_.detach_addresses(self_);
     lsdb_.at(self_).addresses.reissue(beyond);
     lsdb_.attach_addresses(self_);

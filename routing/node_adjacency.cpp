@@ -142,6 +142,7 @@ void Node::Impl::on_hello(Adjacency& adjacency, const Hello& hello) {
     const bool lost_us = adjacency.synchronising() && !echo;
     const bool lost_data = adjacency.peer_ready && hello.state != AdjacencyState::kFull;
     if (other_life || lost_us || lost_data) {
+        mark(Mark::kStartedOver);
         lose(adjacency.link,
              "neighbour started over",
              LinkClose{adjacency.link, "amqp:connection:forced", "neighbour started over", 0});
@@ -174,6 +175,7 @@ void Node::Impl::enter_sync(Adjacency& adjacency, const Hello& hello) {
     const bool equal = hello.lsdb_digest == lsdb_.digest() &&
                        hello.addr_digest == lsdb_.address_digest() &&
                        hello.lsp_count == lsdb_.count();
+    mark(equal ? Mark::kEqualDigests : Mark::kSummary);
     if (equal) {
         adjacency.summary_complete = true;
     } else if (!adjacency.summary_sent) {
@@ -183,7 +185,11 @@ void Node::Impl::enter_sync(Adjacency& adjacency, const Hello& hello) {
 
 void Node::Impl::maybe_full(Adjacency& adjacency) {
     if (adjacency.state != AdjacencyState::kSync || !adjacency.summary_complete ||
-        !adjacency.awaited.empty() || now_ < damping_.held_until(adjacency.peer)) {
+        !adjacency.awaited.empty()) {
+        return;
+    }
+    if (now_ < damping_.held_until(adjacency.peer)) {
+        mark(Mark::kHeldBack);
         return;
     }
     if (!adjacency.ready) {
@@ -226,6 +232,7 @@ void Node::Impl::lose(AdjacencyId link, const char* why, std::optional<LinkClose
 }
 
 void Node::Impl::refuse(Adjacency& adjacency, Reason reason, const std::string& text) {
+    mark(Mark::kRefused);
     const std::uint32_t retry_ms = damping_.on_refused(now_, adjacency.peer);
     send(adjacency, encode(Goodbye{.reason = reason, .retry_after_ms = retry_ms}));
     note(NoteLevel::kError, "ADJ_REFUSED", text);
@@ -284,11 +291,15 @@ void Node::Impl::detect_losses() {
     for (const AdjacencyId link : lost) {
         const Adjacency& adjacency = adjacencies_.at(link);
         const char* why = "neighbour is silent";
+        Mark rare = Mark::kSilence;
         if (adjacency.peer == 0 || adjacency.state == AdjacencyState::kInit) {
             why = "no complete handshake in time";
+            rare = Mark::kHandshakeTimeout;
         } else if (adjacency.state == AdjacencyState::kSync && silent_at(adjacency) > now_) {
             why = "no progress in synchronisation";
+            rare = Mark::kSyncStall;
         }
+        mark(rare);
         lose(link, why, LinkClose{link, "amqp:resource-limit-exceeded", why, 0});
     }
 }

@@ -65,11 +65,15 @@ Fault Node::Impl::on_lsp(Adjacency& adjacency, FloodedLsp& flooded) {
     const int order = lsdb_.compare(slot, lsp.incarnation, lsp.seq, flooded.hash);
     if (order == 0) {
         ++counters_.lsp_duplicate;
+        if (adjacency.queue.owes_lsp(slot)) {
+            mark(Mark::kCrossing);
+        }
         adjacency.queue.lsp_known(slot, lsdb_.at(slot).stamp);
         return Fault::kNone;
     }
     if (order > 0) {
         ++counters_.lsp_stale;
+        mark(Mark::kStale);
         const LspRecord& record = lsdb_.at(slot);
         if (record.live() && !adjacency.queue.knows_lsp(slot, record.stamp)) {
             adjacency.queue.owe_lsp(slot, false);
@@ -113,6 +117,7 @@ void Node::Impl::store_lsp(Adjacency& from, Lsp lsp, FloodedLsp& flooded) {
     if (arrival.take(now_)) {
         owe_lsp(stored.slot, stored.graph.bad());
     } else {
+        mark(Mark::kDeferred);
         deferred_.try_emplace(stored.slot, arrival.next(now_));
     }
     on_graph_change(stored.graph);
@@ -133,7 +138,9 @@ void Node::Impl::on_own_lsp(Adjacency& adjacency, const Lsp& lsp, std::uint64_t 
     // A whole new incarnation, not just a higher number: address tables are kept per incarnation,
     // and that other life may have announced some under this one.
     if (order < 0 || (lsp.life != life_ && lsp.incarnation == incarnation_)) {
+        mark(Mark::kOwnEcho);
         if (lsp.incarnation >= incarnation_) {
+            mark(Mark::kOwnIncarnation);
             incarnation_ = lsp.incarnation + 1;
             sequence_ = 0;
         }
@@ -177,10 +184,21 @@ void Node::Impl::on_graph_change(const GraphChange& change) {
     counters_.last_topology_change = now_;
     if (!schedule_.due() && !routes_.relevant(change)) {
         ++counters_.spf_avoided;
+        mark(Mark::kSpfAvoided);
         topology_dirty_ = true;
         return;
     }
-    schedule_.on_change(now_, change.bad());
+    // A link of our own is good news that does not wait either: others count on us for it.
+    if (!change_since_) {
+        change_since_ = now_;
+    }
+    const bool own = std::any_of(change.edges.begin(), change.edges.end(), [&](const auto& edge) {
+        return edge.a == rid_ || edge.b == rid_;
+    });
+    schedule_.on_change(now_, own || change.bad());
+    if ((own || change.bad()) && *schedule_.due() > now_) {
+        mark(Mark::kSpfLater);
+    }
 }
 
 void Node::Impl::owe_lsp(Slot slot, bool urgent) {
@@ -212,6 +230,9 @@ void Node::Impl::request_origination() {
         origination_interval_ = 0;
     }
     const Time due = std::max(now_, last_origination_ + origination_interval_);
+    if (due > now_) {
+        mark(Mark::kOriginationBackoff);
+    }
     origination_due_ = origination_due_ ? std::min(*origination_due_, due) : due;
 }
 
@@ -280,6 +301,7 @@ void Node::Impl::expire_records() {
     const Lsdb::Expired expired = lsdb_.expire(now_);
     for (const Slot slot : expired.buried) {
         AMQMESH_ASSERT(slot != self_ || stopped_);
+        mark(Mark::kTombstone);
         deferred_.erase(slot);
         drop_addresses(slot);
         for (auto& [link, adjacency] : adjacencies_) {
@@ -365,6 +387,7 @@ void Node::Impl::add_steps(Adjacency& adjacency, Flood& flood, std::size_t& byte
         }
         const auto steps = addresses.steps_after(known);
         if (steps.empty()) {
+            mark(Mark::kHistoryGone);
             send_table(adjacency, *slot, {});
             continue;
         }

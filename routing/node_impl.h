@@ -35,6 +35,7 @@ struct Node::Impl {
     [[nodiscard]] std::optional<Time> next_deadline() const;
     [[nodiscard]] std::uint64_t digest() const;
     [[nodiscard]] NodeView view(Time now) const;
+    [[nodiscard]] NodeView summary() const;
     void check_invariants() const;
 
     // node.cpp: events
@@ -54,6 +55,8 @@ struct Node::Impl {
     void finish_step();
     void note(NoteLevel level, const char* code, std::string text);
     Time jittered(Time interval);
+
+    void mark(Mark mark) { ++marks_[static_cast<std::size_t>(mark)]; }
 
     // node_adjacency.cpp
     void send_hello(Adjacency& adjacency);
@@ -153,9 +156,11 @@ struct Node::Impl {
     Routes routes_;
     SpfSchedule schedule_;
     bool topology_dirty_ = false;
+    std::optional<Time> change_since_;  // of the graph, not in the routes yet
     OwnAddresses own_addresses_;
     std::map<Slot, Time> deferred_;  // records above their origin's arrival limit
     NodeCounters counters_;
+    Marks marks_ = {};
 };
 
 }  // namespace amqmesh::routing

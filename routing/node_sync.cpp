@@ -154,6 +154,7 @@ void Node::Impl::compare_addresses(Adjacency& adjacency,
     if (theirs.addr_seq == ours.seq() && differ) {
         // Same number, other content: until the origin speaks, the higher digest wins.
         if (ours.content() < theirs.addr_digest) {
+            mark(Mark::kTableAgain);
             request_origin(adjacency, theirs.rid, true);
         }
         return;
@@ -278,6 +279,7 @@ void Node::Impl::maybe_repair(Adjacency& adjacency, const Hello& hello) {
         note(NoteLevel::kWarning,
              "DATABASE_DIFFERS",
              "database differs from that of " + adjacency.peer_name + ": comparing");
+        mark(Mark::kRepair);
         send_summary(adjacency, true);
     }
 }

@@ -33,16 +33,21 @@ AdjacencyView view_of(const Adjacency& adjacency, const Damping& damping) {
 
 }  // namespace
 
+NodeView Node::Impl::summary() const {
+    return {.id = rid_,
+            .name = config_.name,
+            .incarnation = incarnation_,
+            .draining = draining_,
+            .lsdb_digest = lsdb_.digest(),
+            .address_digest = lsdb_.address_digest(),
+            .adjacencies = {},
+            .routers = {},
+            .counters = counters_,
+            .marks = marks_};
+}
+
 NodeView Node::Impl::view(Time now) const {
-    NodeView view = {.id = rid_,
-                     .name = config_.name,
-                     .incarnation = incarnation_,
-                     .draining = draining_,
-                     .lsdb_digest = lsdb_.digest(),
-                     .address_digest = lsdb_.address_digest(),
-                     .adjacencies = {},
-                     .routers = {},
-                     .counters = counters_};
+    NodeView view = summary();
     for (const auto& [link, adjacency] : adjacencies_) {
         view.adjacencies.push_back(view_of(adjacency, damping_));
     }

@@ -49,6 +49,14 @@ std::optional<AdjacencyId> Topology::adjacency_to(std::uint32_t neighbour) const
     return it != end && it->to == neighbour ? std::optional(it->adjacency) : std::nullopt;
 }
 
+std::vector<std::uint32_t> compute_tree_parents(const Topology& topology, RouterId origin) {
+    const std::uint32_t source = topology.index_of(origin);
+    if (source == Topology::npos) {
+        return std::vector<std::uint32_t>(topology.ids.size(), Topology::npos);
+    }
+    return parents_of(topology, compute_distances(topology, source), source);
+}
+
 MulticastTree compute_multicast_tree(const Topology& topology, RouterId origin) {
     MulticastTree tree;
     const std::size_t n = topology.ids.size();
@@ -57,8 +65,7 @@ MulticastTree compute_multicast_tree(const Topology& topology, RouterId origin) 
     if (source == Topology::npos) {
         return tree;
     }
-    const std::vector<std::uint32_t> distance = compute_distances(topology, source);
-    const std::vector<std::uint32_t> parent = parents_of(topology, distance, source);
+    const std::vector<std::uint32_t> parent = compute_tree_parents(topology, origin);
 
     std::vector<std::int16_t>& branch = tree.branch;
     std::fill(branch.begin(), branch.end(), kUnknownBranch);

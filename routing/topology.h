@@ -50,6 +50,9 @@ struct MulticastTree {
     std::vector<std::uint32_t> routers;
 };
 
+/// Parent of each router in the origin's tree, by index; npos: the origin itself, or unreachable.
+std::vector<std::uint32_t> compute_tree_parents(const Topology& topology, RouterId origin);
+
 /// O((n + m) log n). An origin that is unknown or unreachable gives a tree without children.
 MulticastTree compute_multicast_tree(const Topology& topology, RouterId origin);
 

@@ -1,6 +1,7 @@
 // Read-only copies of the core's state, for management and tests.
 #pragma once
 
+#include "routing/marks.h"
 #include "routing/types.h"
 
 #include <cstdint>
@@ -48,6 +49,8 @@ struct NodeCounters {
     std::uint64_t antientropy_repairs = 0, malformed = 0, over_limit = 0, duplicate_id = 0;
     std::uint64_t control_bytes_sent = 0, control_bytes_received = 0;
     Time last_topology_change = 0;
+    // From a change of the graph until the routes that follow from it were told to the driver.
+    Time last_convergence = 0, max_convergence = 0;
 };
 
 struct NodeView {
@@ -60,6 +63,7 @@ struct NodeView {
     std::vector<AdjacencyView> adjacencies;
     std::vector<LinkStateView> routers;  ///< ascending by name, self included
     NodeCounters counters;
+    Marks marks = {};
 };
 
 }  // namespace amqmesh::routing
