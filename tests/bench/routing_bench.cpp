@@ -10,38 +10,14 @@
 
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
 #include <string>
-#include <tuple>
 
 namespace amqmesh::routing {
 namespace {
 
 // Connected, average degree 4, costs 1..10.
 Topology random_topology(std::size_t n) {
-    const sim::Graph graph = sim::random_graph(n, n, 42);
-    std::vector<std::vector<Topology::Edge>> out(n);
-    AdjacencyId last = 0;
-    for (const sim::GraphEdge& edge : graph.edges) {
-        const auto a = static_cast<std::uint32_t>(edge.a);
-        const auto b = static_cast<std::uint32_t>(edge.b);
-        out[a].push_back({b, edge.cost, ++last});
-        out[b].push_back({a, edge.cost, ++last});
-    }
-    Topology topology;
-    for (std::size_t i = 0; i < n; ++i) {
-        topology.ids.push_back(i + 1);
-        topology.names.push_back(graph.nodes[i]);
-        topology.incarnations.push_back(1);
-        topology.no_transit.push_back(false);
-        topology.first.push_back(static_cast<std::uint32_t>(topology.edges.size()));
-        std::sort(out[i].begin(), out[i].end(), [](const auto& x, const auto& y) {
-            return std::tie(x.to, x.cost, x.adjacency) < std::tie(y.to, y.cost, y.adjacency);
-        });
-        topology.edges.insert(topology.edges.end(), out[i].begin(), out[i].end());
-    }
-    topology.first.push_back(static_cast<std::uint32_t>(topology.edges.size()));
-    return topology;
+    return sim::as_topology(sim::random_graph(n, n, 42));
 }
 
 void shortest_paths(benchmark::State& state) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 #include <sstream>
+#include <utility>
 
 namespace amqmesh::sim {
 
@@ -20,34 +21,53 @@ bool usable(const World& world, const Cable& cable) {
            alive(world.routers()[cable.end[1]]);
 }
 
-// distance[from][to]; drained routers are reached, not crossed.
-std::vector<std::uint64_t> bellman_ford(const World& world, std::size_t from) {
-    std::vector<std::uint64_t> distance(world.routers().size(), kFar);
-    distance[from] = 0;
-    for (bool changed = true; changed;) {
-        changed = false;
+// distance[from][to]; drained routers are reached, not crossed. Bellman and Ford's corrections, but
+// only where something was corrected: worlds may have thousands of routers.
+class Network {
+  public:
+    explicit Network(const World& world) : world_(world), hops_(world.routers().size()) {
         for (const Cable& cable : world.cables()) {
-            if (!usable(world, cable)) {
-                continue;
-            }
-            const std::uint64_t cost = std::max(cable.cost[0], cable.cost[1]);
-            for (std::size_t i = 0; i < 2; ++i) {
-                const std::size_t a = cable.end[i];
-                const std::size_t b = cable.end[1 - i];
-                const bool crossed = a == from || !world.routers()[a].draining;
-                if (crossed && distance[a] + cost < distance[b]) {
-                    distance[b] = distance[a] + cost;
-                    changed = true;
-                }
+            if (usable(world, cable)) {
+                const std::uint64_t cost = std::max(cable.cost[0], cable.cost[1]);
+                hops_[cable.end[0]].emplace_back(cable.end[1], cost);
+                hops_[cable.end[1]].emplace_back(cable.end[0], cost);
             }
         }
     }
-    return distance;
-}
+
+    [[nodiscard]] std::vector<std::uint64_t> bellman_ford(std::size_t from) const {
+        std::vector<std::uint64_t> distance(hops_.size(), kFar);
+        distance[from] = 0;
+        std::vector<std::size_t> corrected = {from};
+        while (!corrected.empty()) {
+            std::vector<std::size_t> next;
+            for (const std::size_t a : corrected) {
+                if (a != from && world_.routers()[a].draining) {
+                    continue;
+                }
+                for (const auto& [b, cost] : hops_[a]) {
+                    if (distance[a] + cost < distance[b]) {
+                        distance[b] = distance[a] + cost;
+                        next.push_back(b);
+                    }
+                }
+            }
+            std::sort(next.begin(), next.end());
+            next.erase(std::unique(next.begin(), next.end()), next.end());
+            corrected = std::move(next);
+        }
+        return distance;
+    }
+
+  private:
+    const World& world_;
+    std::vector<std::vector<std::pair<std::size_t, std::uint64_t>>> hops_;
+};
 
 class Comparison {
   public:
-    explicit Comparison(const World& world) : world_(world), distance_(world.routers().size()) {}
+    explicit Comparison(const World& world)
+        : world_(world), network_(world), distance_(world.routers().size()) {}
 
     std::string run() {
         const std::vector<std::size_t> component = components(world_);
@@ -55,16 +75,16 @@ class Comparison {
             if (!alive(world_.routers()[i])) {
                 continue;
             }
-            for (std::size_t k = 0; k < world_.routers().size() && text_.str().empty(); ++k) {
+            for (std::size_t k = 0; k < world_.routers().size() && text_.view().empty(); ++k) {
                 if (k != i) {
                     compare_route(i, k);
                     compare_addresses(i, k, component[i] == component[k]);
                 }
             }
-            if (text_.str().empty()) {
+            if (text_.view().empty()) {
                 compare_digests(i, component);
             }
-            if (!text_.str().empty()) {
+            if (!text_.view().empty()) {
                 break;
             }
         }
@@ -74,7 +94,7 @@ class Comparison {
   private:
     const std::vector<std::uint64_t>& distance(std::size_t from) {
         if (distance_[from].empty()) {
-            distance_[from] = bellman_ford(world_, from);
+            distance_[from] = network_.bellman_ford(from);
         }
         return distance_[from];
     }
@@ -147,8 +167,8 @@ class Comparison {
         if (k == i) {
             return;
         }
-        const routing::NodeView a = world_.routers()[i].node->view(world_.now());
-        const routing::NodeView b = world_.routers()[k].node->view(world_.now());
+        const routing::NodeView a = world_.routers()[i].node->summary();
+        const routing::NodeView b = world_.routers()[k].node->summary();
         if (a.lsdb_digest != b.lsdb_digest || a.address_digest != b.address_digest) {
             at(i) << "database differs from that of " << world_.routers()[k].name;
         }
@@ -160,6 +180,7 @@ class Comparison {
     }
 
     const World& world_;
+    const Network network_;
     std::vector<std::vector<std::uint64_t>> distance_;
     std::ostringstream text_;
 };
@@ -213,6 +234,7 @@ std::string difference(const World& world) {
 std::string multicast_difference(const World& world) {
     const std::vector<std::size_t> component = components(world);
     const auto& routers = world.routers();
+    const Network network(world);
     for (std::size_t origin = 0; origin < routers.size(); ++origin) {
         if (!alive(routers[origin])) {
             continue;
@@ -237,7 +259,7 @@ std::string multicast_difference(const World& world) {
                 }
             }
         }
-        const auto reach = bellman_ford(world, origin);
+        const auto reach = network.bellman_ford(origin);
         for (std::size_t i = 0; i < routers.size(); ++i) {
             const std::size_t wanted = alive(routers[i]) && reach[i] < kFar ? 1 : 0;
             if (copies[i] != wanted) {

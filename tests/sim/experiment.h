@@ -30,6 +30,7 @@ struct Measured {
     std::size_t flood_once_bound = 0;  ///< 2m - n + 1
     std::uint64_t spf_runs = 0;
     std::uint64_t spf_avoided = 0;
+    double wall_seconds_boot = 0;         ///< real time until all had started and were right
     double wall_seconds_per_failure = 0;  ///< real time one link failure took to simulate
 };
 

@@ -11,6 +11,7 @@
 #include <numeric>
 #include <queue>
 #include <sstream>
+#include <tuple>
 
 namespace amqmesh::sim {
 
@@ -274,6 +275,30 @@ routing::Time diameter(const Graph& graph) {
         }
     }
     return longest;
+}
+
+routing::Topology as_topology(const Graph& graph) {
+    using Edge = routing::Topology::Edge;
+    std::vector<std::vector<Edge>> out(graph.nodes.size());
+    routing::AdjacencyId last = 0;
+    for (const GraphEdge& edge : graph.edges) {
+        out[edge.a].push_back({static_cast<std::uint32_t>(edge.b), edge.cost, ++last});
+        out[edge.b].push_back({static_cast<std::uint32_t>(edge.a), edge.cost, ++last});
+    }
+    routing::Topology topology;
+    for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+        topology.ids.push_back(i + 1);
+        topology.names.push_back(graph.nodes[i]);
+        topology.incarnations.push_back(1);
+        topology.no_transit.push_back(false);
+        topology.first.push_back(static_cast<std::uint32_t>(topology.edges.size()));
+        std::sort(out[i].begin(), out[i].end(), [](const Edge& x, const Edge& y) {
+            return std::tie(x.to, x.cost, x.adjacency) < std::tie(y.to, y.cost, y.adjacency);
+        });
+        topology.edges.insert(topology.edges.end(), out[i].begin(), out[i].end());
+    }
+    topology.first.push_back(static_cast<std::uint32_t>(topology.edges.size()));
+    return topology;
 }
 
 }  // namespace amqmesh::sim

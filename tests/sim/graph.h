@@ -1,6 +1,7 @@
 // Physical networks to simulate: generators, and `*.edges` files (lines of `u v cost delay_us`).
 #pragma once
 
+#include "routing/topology.h"
 #include "routing/types.h"
 
 #include <cstdint>
@@ -34,6 +35,9 @@ Graph grid(std::size_t rows, std::size_t columns, routing::Time delay = routing:
 Graph geometric(std::size_t n, std::uint64_t seed);
 /// Connected, with `extra` links beyond a random tree; costs 1..10.
 Graph random_graph(std::size_t n, std::size_t extra, std::uint64_t seed);
+
+/// As the first router sees it, without names of its links.
+routing::Topology as_topology(const Graph& graph);
 
 /// FILE.edges | ring:N | line:N | mesh:N | star:N | grid:RxC | geo:N. Nothing: not understood, and
 /// `error` says why.

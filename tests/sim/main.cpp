@@ -2,6 +2,7 @@
 #include "tests/sim/experiment.h"
 #include "tests/sim/histogram.h"
 #include "tests/sim/swarm.h"
+#include "tests/sim/targets.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -30,6 +31,7 @@ struct Arguments {
     bool json = false;
     bool quiet = false;
     std::string svg;
+    std::string targets;
 };
 
 double ms(Time time) {
@@ -80,6 +82,7 @@ nlohmann::json as_json(const Measured& m) {
             {"flood_once_bound", m.flood_once_bound},
             {"spf_runs", m.spf_runs},
             {"spf_avoided", m.spf_avoided},
+            {"wall_seconds_boot", m.wall_seconds_boot},
             {"wall_seconds_per_link_failure", m.wall_seconds_per_failure},
             {"failure", m.failure}};
 }
@@ -111,6 +114,7 @@ void print(const Graph& graph, const Measured& m) {
                 "shortest paths",
                 static_cast<unsigned long long>(m.spf_runs),
                 static_cast<unsigned long long>(m.spf_avoided));
+    std::printf("%-36s %.3f s\n", "real time of the start", m.wall_seconds_boot);
     std::printf("%-36s %.3f s\n", "real time per link failure", m.wall_seconds_per_failure);
     if (!m.failure.empty()) {
         std::printf("FAILED: %s\n", m.failure.c_str());
@@ -137,6 +141,44 @@ int run_experiment(const Arguments& arguments, const Graph& graph) {
                               {"link lost silently", measured.after_silence}});
     }
     return measured.failure.empty() ? 0 : 1;
+}
+
+int run_targets(const Arguments& arguments) {
+    const bool shown = !arguments.quiet && isatty(STDERR_FILENO) != 0;
+    std::string failure;
+    const std::vector<Target> targets = measure_targets(
+        arguments.targets,
+        [shown](const std::string& what) {
+            if (shown) {
+                std::fprintf(stderr, "\r%-40s", what.c_str());
+            }
+        },
+        failure);
+    if (shown) {
+        std::fprintf(stderr, "\r%40s\r", "");
+    }
+    nlohmann::json rows = nlohmann::json::array();
+    for (const Target& target : targets) {
+        rows.push_back({{"what", target.what},
+                        {"unit", target.unit},
+                        {"at_most", target.limit},
+                        {"measured", target.measured},
+                        {"met", target.met()}});
+        if (!arguments.json) {
+            std::printf("%-60s %10.3f  (at most %g) %s%s\n",
+                        target.what.c_str(),
+                        target.measured,
+                        target.limit,
+                        target.unit.c_str(),
+                        target.met() ? "" : "   NOT MET");
+        }
+    }
+    if (arguments.json) {
+        std::cout << nlohmann::json{{"targets", rows}, {"failure", failure}}.dump(2) << '\n';
+    } else if (!failure.empty()) {
+        std::printf("FAILED: %s\n", failure.c_str());
+    }
+    return failure.empty() ? 0 : 1;
 }
 
 int run_seeds(const Arguments& arguments, const Graph* graph) {
@@ -217,10 +259,17 @@ int run(int argc, char** argv) {
         ->check(CLI::Range(2, 1000));
     app.add_option("--fault-seconds", arguments.fault_seconds, "simulated time with faults")
         ->check(CLI::Range(0.1, 3600.0));
+    app.add_option("--targets",
+                   arguments.targets,
+                   "measure everything that has a target; FOLDER holds the *.edges files")
+        ->option_text("FOLDER");
     app.add_flag("--json", arguments.json, "report as JSON");
     app.add_flag("--quiet", arguments.quiet, "no progress, no trace");
     app.add_option("--svg", arguments.svg, "write a histogram of the times to this file");
     CLI11_PARSE(app, argc, argv);
+    if (!arguments.targets.empty()) {
+        return run_targets(arguments);
+    }
     const bool random = arguments.seeds > 0 || arguments.replay > 0;
     if (arguments.topology.empty() && !random) {
         arguments.topology = "ring:16";

@@ -74,6 +74,11 @@ class Swarm {
         while (world_.now() < end) {
             world_.run_for(random_.exponential(pause_between_) + 1);
             inject();
+            // Multicast deliveries in the middle of it, from the moment of the fault on.
+            for (std::uint64_t i = random_.below(3); i > 0; --i) {
+                world_.send_probe(random_.below(world_.routers().size()));
+                world_.run_for(random_.below(3) * kMillisecond);
+            }
         }
         heal();
         judge();
@@ -288,6 +293,9 @@ class Swarm {
             return;
         }
         result_.failure = multicast_difference(world_);
+        if (result_.failure.empty()) {
+            result_.failure = world_.probe_failure();
+        }
         // A damped parallel link may still come in; then nothing may happen any more.
         world_.run_for(held_for(world_.now()) + kSecond);
         const std::uint64_t before = originations();
@@ -303,7 +311,7 @@ class Swarm {
     [[nodiscard]] std::uint64_t originations() const {
         std::uint64_t sum = 0;
         for (const Router& router : world_.routers()) {
-            sum += router.node ? router.node->view(world_.now()).counters.originations : 0;
+            sum += router.node ? router.node->summary().counters.originations : 0;
         }
         return sum;
     }
@@ -312,7 +320,7 @@ class Swarm {
         std::uint64_t malformed = 0;
         for (const Router& router : world_.routers()) {
             if (router.node) {
-                const routing::NodeCounters counters = router.node->view(world_.now()).counters;
+                const routing::NodeCounters counters = router.node->summary().counters;
                 result_.spf_runs += counters.spf_runs;
                 result_.spf_avoided += counters.spf_avoided;
                 result_.repairs += counters.antientropy_repairs;
@@ -330,6 +338,8 @@ class Swarm {
         }
         result_.digest = world_.digest();
         result_.events = world_.totals().events;
+        result_.totals = world_.totals();
+        result_.marks = world_.marks();
     }
 
     SwarmOptions options_;

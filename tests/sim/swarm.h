@@ -38,6 +38,8 @@ struct SwarmResult {
     std::uint64_t spf_avoided = 0;
     std::uint64_t repairs = 0;
     bool corrupted = false;
+    Totals totals;
+    routing::Marks marks = {};
 };
 
 SwarmResult run_swarm(std::uint64_t seed, const SwarmOptions& options);

@@ -20,6 +20,12 @@ constexpr std::size_t kRecentMax = 8;
 
 }  // namespace
 
+void add(routing::Marks& sum, const routing::Marks& marks) {
+    for (std::size_t i = 0; i < sum.size(); ++i) {
+        sum[i] += marks[i];
+    }
+}
+
 World::World(Options options, std::uint64_t seed) : options_(options), random_(seed) {}
 
 World::World(const Graph& graph, const Options& options, std::uint64_t seed)
@@ -88,10 +94,14 @@ void World::dispatch(Item& item) {
         case Kind::kResume:
             resume(item.target);
             return;
+        case Kind::kJudge:
+            judge_probe(item.token);
+            return;
         case Kind::kLinkUp:
         case Kind::kFrame:
         case Kind::kSettled:
         case Kind::kAlive:
+        case Kind::kProbe:
         case Kind::kLinkDown:
             deliver(item);
             return;
@@ -156,6 +166,8 @@ void World::deliver_now(Item& item, std::size_t index) {
     }
     if (item.kind == Kind::kAlive) {
         handle(index, event::Alive{link});
+    } else if (item.kind == Kind::kProbe) {
+        take_probe(index, item.token, link);
     } else if (item.kind == Kind::kSettled) {
         cable.unsettled[item.end] -= 1;
         handle(index, event::Settled{link, item.token});
@@ -245,6 +257,7 @@ void World::on_connect(std::size_t index) {
         return;
     }
     cable.connected = true;
+    cable.disturbed_at = now_;
     cable.retry_interval = 0;
     ++cable.generation;
     cable.unsettled = {0, 0};
@@ -379,6 +392,7 @@ void World::carry_out(std::size_t index) {
     }
     if (effects.topology) {
         router.mirror.topology = effects.topology;
+        router.mirror.topologies.add(effects.topology);
     }
     for (routing::AddressChange& change : effects.addresses) {
         auto key = std::pair(change.router, std::move(change.key));
@@ -423,6 +437,7 @@ void World::disconnect(std::size_t index, std::size_t closing_end, bool silent) 
     if (!cable.connected) {
         return;
     }
+    cable.disturbed_at = now_;
     routers_[cable.end[closing_end]].cables.erase(cable.link[closing_end]);
     const std::size_t far = other(closing_end);
     if (silent) {
@@ -468,6 +483,7 @@ void World::start(std::size_t index) {
         return;
     }
     ++router.life;
+    router.disturbed_at = now_;
     router.clock_ms += random_.between(1, 100);
     router.mirror = Mirror();
     router.cables.clear();
@@ -507,6 +523,7 @@ void World::crash(std::size_t index, bool silent) {
             }
         }
     }
+    add(past_marks_, router.node->summary().marks);
     router.node.reset();
     router.cables.clear();
     router.mirror = Mirror();
@@ -515,6 +532,7 @@ void World::crash(std::size_t index, bool silent) {
 void World::stop(std::size_t index) {
     Router& router = routers_[index];
     router.stopped = true;
+    router.disturbed_at = now_;
     handle(index, event::Stop{});
 }
 
@@ -525,6 +543,7 @@ void World::pause(std::size_t index, Time time) {
         router.paused_at = now_;
         router.paused_until = now_;
     }
+    router.disturbed_at = now_ + time;
     router.paused_until = std::max(router.paused_until, now_ + time);
     push({.at = router.paused_until, .kind = Kind::kResume, .target = index});
 }
@@ -576,6 +595,7 @@ void World::reset(std::size_t index) {
     }
     const Time over = std::max(cable.pipe[0].cut_at, cable.pipe[1].cut_at) + cable.delay;
     cable.connected = false;
+    cable.disturbed_at = now_;
     schedule_connect(index, over - now_ + 1);
 }
 
@@ -588,6 +608,7 @@ void World::set_up(std::size_t cable, bool up) {
 
 void World::stall(std::size_t cable, std::size_t from_end, bool on) {
     cables_[cable].pipe[from_end].stalled = on;
+    cables_[cable].disturbed_at = now_;
     if (!on) {
         push({.at = now_,
               .kind = Kind::kRelease,
@@ -607,6 +628,7 @@ void World::set_cost(std::size_t index, std::size_t end, Cost cost) {
 
 void World::set_reader_delay(std::size_t cable, std::size_t end, Time delay) {
     cables_[cable].reader_delay[end] = delay;
+    cables_[cable].disturbed_at = now_;
 }
 
 void World::heal() {
@@ -625,6 +647,16 @@ void World::heal() {
     for (std::size_t i = 0; i < routers_.size(); ++i) {
         start(i);
     }
+}
+
+routing::Marks World::marks() const {
+    routing::Marks sum = past_marks_;
+    for (const Router& router : routers_) {
+        if (router.node) {
+            add(sum, router.node->summary().marks);
+        }
+    }
+    return sum;
 }
 
 std::uint64_t World::digest() const {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "routing/node.h"
+#include "routing/topology_history.h"
 #include "tests/sim/graph.h"
 #include "tests/sim/random.h"
 
@@ -55,6 +56,7 @@ struct Mirror {
     std::map<RouterId, std::pair<Cost, std::vector<AdjacencyId>>> routes;
     std::map<std::pair<RouterId, std::string>, Address> addresses;
     std::shared_ptr<const routing::Topology> topology;
+    routing::TopologyHistory topologies;  ///< that one and those before it
 };
 
 enum class Kind : std::uint8_t {
@@ -67,7 +69,9 @@ enum class Kind : std::uint8_t {
     kHeartbeat,
     kLinkDown,
     kRelease,
-    kResume
+    kResume,
+    kProbe,
+    kJudge
 };
 
 /// Something that will happen.
@@ -100,6 +104,7 @@ struct Router {
     std::map<std::string, Mirror::Address> local;  ///< what this router announces
     Mirror mirror;
     std::uint64_t duplicate_id_notes = 0;
+    Time disturbed_at = 0;  ///< last start, crash, stop or pause
 };
 
 /// One direction of a connection.
@@ -128,6 +133,21 @@ struct Cable {
     Time retry_interval = 0;
     bool connect_scheduled = false;
     std::uint64_t total_bytes = 0;
+    Time disturbed_at = 0;  ///< last time it was connected, lost or stalled
+};
+
+/// A multicast delivery under way (tests/sim/probe.cpp).
+struct Probe {
+    std::size_t origin = 0;
+    Time sent_at = 0;
+    std::shared_ptr<const routing::Topology> topology;  ///< of the origin, when it sent
+    std::vector<std::uint64_t> lives;        ///< per router: the life that took it; 0: none
+    std::vector<std::uint64_t> versions;     ///< per router: its graph's when it was sent
+    std::vector<std::uint64_t> generations;  ///< per cable, likewise
+    std::vector<bool> usable;   ///< per router of the graph: both ends know the hop to it
+    std::uint64_t dropped = 0;  ///< second copies
+    bool agreed = true;         ///< all had the origin's graph when it was sent
+    bool ambiguous = false;     ///< somebody knew another graph by the same label
 };
 
 struct Totals {
@@ -137,7 +157,13 @@ struct Totals {
     std::uint64_t closes = 0;
     std::uint64_t flips = 0;
     std::uint64_t replays = 0;
+    std::uint64_t probes = 0;
+    std::uint64_t probes_judged = 0;      ///< routers that had to get one
+    std::uint64_t probes_remembered = 0;  ///< taken by a router that had left the origin's graph
+    std::uint64_t probes_unknown = 0;     ///< by one that did not know it
 };
+
+void add(routing::Marks& sum, const routing::Marks& marks);
 
 class World {
   public:
@@ -169,6 +195,12 @@ class World {
                      const std::string& key,
                      std::optional<Mirror::Address> address);
 
+    /// A multicast delivery to all routers, from this one.
+    void send_probe(std::size_t origin);
+
+    /// Why a multicast delivery did not do what it must; empty: all did.
+    [[nodiscard]] const std::string& probe_failure() const { return probe_failure_; }
+
     // Cables.
     void reset(std::size_t cable);
     void set_up(std::size_t cable, bool up);
@@ -197,6 +229,9 @@ class World {
 
     /// Codes of all notes seen, for tests that a thing was reported.
     [[nodiscard]] const std::map<std::string, std::uint64_t>& notes() const { return notes_; }
+
+    /// How often all routers in all their lives took their rare branches.
+    [[nodiscard]] routing::Marks marks() const;
 
     /// Asserts every node's invariants after each event, instead of each 256th.
     void check_always(bool on) { check_mask_ = on ? 0 : 255; }
@@ -227,6 +262,11 @@ class World {
     void transmit(std::size_t cable, std::size_t from_end, Item item, std::size_t bytes);
     void close(std::size_t router, const routing::LinkClose& close);
     void schedule_tick(std::size_t router);
+    void take_probe(std::size_t router, std::uint64_t number, AdjacencyId arrival);
+    void judge_probe(std::uint64_t number);
+    [[nodiscard]] std::vector<std::size_t> places(const routing::Topology& graph) const;
+    [[nodiscard]] bool neighbours(std::size_t a, std::size_t b) const;
+    [[nodiscard]] bool undisturbed(const Probe& probe, std::size_t a, std::size_t b) const;
 
     [[nodiscard]] std::size_t other(std::size_t end) const { return 1 - end; }
 
@@ -240,8 +280,12 @@ class World {
     routing::Effects effects_;
     Totals totals_;
     std::map<std::string, std::uint64_t> notes_;
+    routing::Marks past_marks_ = {};  ///< of lives that are over
     Time last_route_change_ = 0;
     std::uint64_t check_mask_ = 255;
+    std::map<std::uint64_t, Probe> probes_;
+    std::uint64_t last_probe_ = 0;
+    std::string probe_failure_;
 };
 
 template <typename Done>

@@ -1,0 +1,231 @@
+#include "tests/sim/targets.h"
+
+#include "routing/forwarding_table.h"
+#include "routing/spf.h"
+#include "tests/sim/check.h"
+#include "tests/sim/experiment.h"
+#include "tests/sim/graph.h"
+#include "tests/sim/world.h"
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+
+namespace amqmesh::sim {
+
+namespace {
+
+using routing::kMillisecond;
+using routing::kSecond;
+
+double ms(Time time) {
+    return static_cast<double>(time) / 1000.0;
+}
+
+class Stopwatch {
+  public:
+    [[nodiscard]] double milliseconds() const {
+        const std::chrono::duration<double, std::milli> spent =
+            std::chrono::steady_clock::now() - begun_;
+        return spent.count();
+    }
+
+  private:
+    std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+};
+
+double heap_bytes() {
+    return static_cast<double>(mallinfo2().uordblks);
+}
+
+class Measurements {
+  public:
+    Measurements(const std::string& folder,
+                 const std::function<void(const std::string&)>& progress,
+                 std::string& failure)
+        : folder_(folder), progress_(progress), failure_(failure) {}
+
+    std::vector<Target> run() {
+        for (const char* name : {"Abilene", "Geant2012", "Uunet", "Cogentco"}) {
+            network(name);
+        }
+        boot("ring:32", ring(32), 1000);
+        spf();
+        attach();
+        reconnect();
+        address_sync();
+        memory();
+        return targets_;
+    }
+
+  private:
+    void add(std::string what, std::string unit, double limit, double measured) {
+        targets_.push_back({std::move(what), std::move(unit), limit, measured});
+    }
+
+    void network(const std::string& name) {
+        progress_(name);
+        std::string error;
+        const auto graph = parse_topology(folder_ + "/" + name + ".edges", error);
+        if (!graph) {
+            failure_ = error;
+            return;
+        }
+        const Measured m = measure(*graph, {.links_max = 100});
+        if (!m.failure.empty()) {
+            failure_ = name + ": " + m.failure;
+        }
+        if (name == "Abilene") {
+            add(name + ": start to all routes", "ms", 300, ms(m.boot));
+        }
+        add(name + ": link reset, slowest, beyond its flood", "ms", 3, ms(m.worst_over_flood));
+        add(name + ": link silent, slowest", "ms", 1000, ms(percentile(m.after_silence, 1.0)));
+        add(name + ": copies sent of one link state",
+            "",
+            static_cast<double>(m.flood_once_bound),
+            m.transmissions_per_lsp);
+        add(name + ": idle, per link and direction", "B/s", 1000, m.idle_bytes_per_second);
+        add(name + ": shortest paths not avoided",
+            "%",
+            50,
+            100.0 * static_cast<double>(m.spf_runs) /
+                static_cast<double>(std::max<std::uint64_t>(m.spf_runs + m.spf_avoided, 1)));
+    }
+
+    void boot(const std::string& name, const Graph& graph, double limit) {
+        progress_(name);
+        World world(graph, Options{}, 1);
+        world.start_all();
+        world.run_for(3 * kSecond);
+        if (!difference(world).empty()) {
+            failure_ = name + ": " + difference(world);
+        }
+        add(name + ": start to all routes", "ms", limit, ms(world.last_route_change()));
+    }
+
+    void spf() {
+        for (const auto& [routers, limit] :
+             {std::pair(1000, 0.15), std::pair(5000, 0.8), std::pair(10'000, 2.0)}) {
+            progress_("shortest paths");
+            const auto n = static_cast<std::size_t>(routers);
+            const routing::Topology topology = as_topology(random_graph(n, n, 42));
+            std::vector<Time> microseconds;
+            for (int i = 0; i < 300; ++i) {
+                const Stopwatch watch;
+                const routing::Spf found = routing::compute_spf(topology, 1);
+                microseconds.push_back(
+                    found.distance.empty() ? 0 : static_cast<Time>(watch.milliseconds() * 1000.0));
+            }
+            const std::string name = "shortest paths, " + std::to_string(routers) + " routers";
+            add(name + ", p50", "ms", limit, ms(percentile(microseconds, 0.5)));
+            add(name + ", p99", "ms", limit, ms(percentile(microseconds, 0.99)));
+        }
+    }
+
+    void attach() {
+        progress_("consumer");
+        World world(line(16), Options{}, 1);
+        world.start_all();
+        world.run_for(5 * kSecond);
+        const Time begun = world.now();
+        world.set_address(0, "consumer", Mirror::Address{});
+        const auto& far = world.routers()[15].mirror.addresses;
+        if (!world.run_until_true(kSecond, [&] { return !far.empty(); })) {
+            failure_ = "an address did not cross a line";
+        }
+        add("consumer attached to known 15 hops off, beyond the delay",
+            "ms",
+            2,
+            ms(world.now() - begun - 15 * kMillisecond));
+    }
+
+    // What both sides send from the loss of the connection until it carries traffic again.
+    void reconnect() {
+        progress_("reconnect");
+        World world(line(2), Options{}, 1);
+        for (int i = 0; i < 10'000; ++i) {
+            world.set_address(0, "address." + std::to_string(i), Mirror::Address{});
+        }
+        world.start_all();
+        world.run_for(5 * kSecond);
+        const std::uint64_t before = world.totals().frame_bytes;
+        world.reset(0);
+        world.run_until_true(kSecond, [&] { return world.routers()[0].mirror.routes.empty(); });
+        const auto up = [&] {
+            return !world.routers()[0].mirror.routes.empty() &&
+                   !world.routers()[1].mirror.routes.empty();
+        };
+        if (!world.run_until_true(10 * kSecond, up)) {
+            failure_ = "a reset link did not come back";
+        }
+        add("reconnect with 10,000 equal addresses, both directions",
+            "B",
+            1000,
+            static_cast<double>(world.totals().frame_bytes - before));
+    }
+
+    void address_sync() {
+        progress_("100,000 addresses");
+        World world(line(2, 100), Options{}, 1);
+        world.start(0);
+        constexpr std::size_t kCount = 100'000;
+        for (std::size_t i = 0; i < kCount; ++i) {
+            world.set_address(
+                0, "some.realistic.address.of.forty.bytes." + std::to_string(i), Mirror::Address{});
+        }
+        world.run_for(kSecond);
+        const Stopwatch watch;
+        world.start(1);
+        const auto& known = world.routers()[1].mirror.addresses;
+        world.run_until_true(30 * kSecond, [&] { return known.size() == kCount; });
+        if (known.size() != kCount) {
+            failure_ = "100,000 addresses did not arrive";
+        }
+        add("100,000 addresses to a new neighbour, real time", "ms", 500, watch.milliseconds());
+        world.run_for(kSecond);
+        const double before = heap_bytes();
+        world.routers()[1].node.reset();
+        add("memory per address of another router (40 B each)",
+            "B",
+            150,
+            (before - heap_bytes()) / static_cast<double>(kCount));
+    }
+
+    void memory() {
+        progress_("memory");
+        const std::size_t n = 200;
+        World world(geometric(n, 1), Options{}, 1);
+        world.start_all();
+        world.run_for(10 * kSecond);
+        const double before = heap_bytes();
+        for (Router& router : world.routers()) {
+            router.node.reset();
+        }
+        add("memory per router known",
+            "B",
+            1000,
+            (before - heap_bytes()) / static_cast<double>(n * n));
+        add("memory per binding of an address to a router",
+            "B",
+            4,
+            static_cast<double>(sizeof(routing::RemoteConsumers)));
+    }
+
+    const std::string& folder_;
+    const std::function<void(const std::string&)>& progress_;
+    std::string& failure_;
+    std::vector<Target> targets_;
+};
+
+}  // namespace
+
+std::vector<Target> measure_targets(const std::string& folder,
+                                    const std::function<void(const std::string&)>& progress,
+                                    std::string& failure) {
+    return Measurements(folder, progress, failure).run();
+}
+
+}  // namespace amqmesh::sim
