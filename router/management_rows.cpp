@@ -1,5 +1,7 @@
 #include "router/management_rows.h"
 
+#include "router/routing_rows.h"
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -313,7 +315,11 @@ std::vector<mgmt::Row> node_rows(const routing::NodeView& view,
             .set("cost", router.cost)
             .set("lastTopoChange", (times.wall_clock_ms + changed / routing::kMillisecond) / 1000)
             .set("linkCosts", link_costs(table, router.router))
-            .set("nextHops", std::move(next_hops));
+            .set("nextHops", std::move(next_hops))
+            .set("sequence", router.sequence)
+            .set("lifetimeSeconds", router.lifetime_s)
+            .set("addressCount", router.address_count)
+            .set("flags", link_state_flags(router.flags));
         if (!self && router.next_hop_name.empty()) {
             row.set("nextHop", {});  // a neighbour
             row.set("routerLink", router.next_hops.empty() ? 0U : router.next_hops.front());

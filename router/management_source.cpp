@@ -3,6 +3,7 @@
 #include "router/log.h"
 #include "router/log_settings.h"
 #include "router/management_rows.h"
+#include "router/routing_rows.h"
 
 #include <algorithm>
 #include <utility>
@@ -61,6 +62,10 @@ void ManagementSource::query(const mgmt::EntityType& type, mgmt::RowsDone done) 
     } else if (type.name == "router.node") {
         done(*parts_.node ? node_rows((*parts_.node)->view(now_), *table, times)
                           : std::vector<mgmt::Row>{});
+    } else if (type.name == "router.adjacency" && *parts_.node) {
+        done(adjacency_rows((*parts_.node)->view(now_), times));
+    } else if (type.name == "router.routing" && *parts_.node) {
+        done({routing_row((*parts_.node)->summary(), (*parts_.node)->spf_times(), times)});
     } else if (type.name == "listener") {
         done(identified(parts_.endpoints->listener_rows()));
     } else if (type.name == "connector") {

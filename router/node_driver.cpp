@@ -1,7 +1,9 @@
 #include "router/node_driver.h"
 
+#include "router/clock.h"
 #include "router/log.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace amqmesh::router {
@@ -136,7 +138,12 @@ std::optional<routing::AdjacencyId> NodeDriver::adjacency(
 
 void NodeDriver::handle(routing::Time now, const routing::Event& event) {
     effects_.clear();
+    const routing::Time begun = router::now();
     node_.handle(now, event, effects_);
+    if (effects_.ran_spf) {
+        spf_times_.last = router::now() - begun;
+        spf_times_.longest = std::max(spf_times_.longest, spf_times_.last);
+    }
     carry_out();
 }
 

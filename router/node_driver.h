@@ -1,5 +1,6 @@
 // Drives routing::Node: turns reports of the workers into its events and carries its effects out.
-// No clock, socket or thread of its own; the control thread calls it.
+// No socket or thread of its own; the control thread calls it, with the time. Only how long the
+// shortest paths take is looked up.
 #pragma once
 
 #include "link/control_messages.h"
@@ -42,6 +43,16 @@ class NodeDriver {
     /// What the node wished when it closed this connection; asked once.
     std::uint32_t take_retry_after(const link::ConnectionId& connection);
 
+    /// How long the steps took in which shortest paths were computed, in microseconds.
+    struct SpfTimes {
+        routing::Time last = 0;
+        routing::Time longest = 0;
+    };
+
+    [[nodiscard]] const SpfTimes& spf_times() const { return spf_times_; }
+
+    [[nodiscard]] routing::NodeView summary() const { return node_.summary(); }
+
     [[nodiscard]] routing::NodeView view(routing::Time now) const { return node_.view(now); }
 
     [[nodiscard]] const link::ConnectionId* connection(routing::AdjacencyId adjacency) const;
@@ -56,6 +67,7 @@ class NodeDriver {
     routing::ForwardingTableBuilder& builder_;
     ControlOutlet& outlet_;
     routing::Effects effects_;
+    SpfTimes spf_times_;
     std::map<link::ConnectionId, routing::AdjacencyId> adjacencies_;
     std::map<routing::AdjacencyId, link::ConnectionId> connections_;
     std::map<link::ConnectionId, std::uint32_t> retry_after_ms_;

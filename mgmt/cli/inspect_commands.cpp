@@ -53,12 +53,24 @@ Exit show_topology(const ViewOptions& options) {
             add_link_costs(topology, node.id, client.query("router.node", {}, node.id));
         }
     }
+    Rows adjacencies;
+    Rows routing;
+    if (options.verbose && topology.mode != "standalone") {
+        adjacencies = client.query("router.adjacency");
+        routing = client.query("router.routing");
+    }
     if (options.json) {
-        fmt::print("{}\n", topology_json(topology).dump(2));
+        Json out = topology_json(topology);
+        if (options.verbose) {
+            out["adjacencies"] = rows_json(adjacencies);
+            out["routing"] = rows_json(routing);
+        }
+        fmt::print("{}\n", out.dump(2));
     } else if (options.dot) {
         fmt::print("{}", topology_dot(topology));
     } else {
         fmt::print("{}", topology_text(topology, terminal_width(), options.verbose));
+        fmt::print("{}", routing_text(adjacencies, routing, terminal_width()));
     }
     return Exit::kOk;
 }
@@ -157,7 +169,9 @@ void add_inspection_commands(CLI::App& app, Action& chosen) {
         app.add_subcommand("topology", "Nodes and links of the mesh, costs and next hops");
     auto options = add_view_options(*topology);
     topology->add_flag("--dot", options->dot, "Print a Graphviz graph")->excludes("--json");
-    topology->add_flag("-v,--verbose", options->verbose, "Show every attribute of the nodes");
+    topology->add_flag("-v,--verbose",
+                       options->verbose,
+                       "Show every attribute of the nodes, and what the routing protocol did");
     topology->callback(
         [options, &chosen] { chosen = [options] { return show_topology(*options); }; });
 

@@ -47,6 +47,9 @@ void add_link_costs(Topology& topology, const std::string& id, const Rows& nodes
 
 /// For people; `verbose` adds each node's further attributes.
 std::string topology_text(const Topology& topology, std::size_t width, bool verbose);
+/// What the asked node's routing protocol tells of itself: its router.adjacency rows and its
+/// router.routing row.
+std::string routing_text(const Rows& adjacencies, const Rows& routing, std::size_t width);
 Json topology_json(const Topology& topology);
 /// Graphviz: `amqmesh topology --dot | dot -Tsvg`.
 std::string topology_dot(const Topology& topology);

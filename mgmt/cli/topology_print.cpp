@@ -94,6 +94,44 @@ std::string topology_text(const Topology& topology, std::size_t width, bool verb
     return verbose ? out + details(topology) : out;
 }
 
+std::string routing_text(const Rows& adjacencies, const Rows& routing, std::size_t width) {
+    const auto text = [](const Rows& rows, std::size_t row, std::string_view name) {
+        const Json& cell = rows.at(row, name);
+        return cell.is_null() ? std::string("-") : to_text(cell);
+    };
+    std::string out;
+    if (!adjacencies.rows.empty()) {
+        Table table({{"NEIGHBOUR"},
+                     {"STATE"},
+                     {"COST", Align::kRight},
+                     {"ITS COST", Align::kRight},
+                     {"FOR", Align::kRight},
+                     {"LOSSES", Align::kRight},
+                     {"HELD", Align::kRight}});
+        for (std::size_t row = 0; row < adjacencies.rows.size(); ++row) {
+            table.add({text(adjacencies, row, "neighbour"),
+                       text(adjacencies, row, "state"),
+                       text(adjacencies, row, "cost"),
+                       text(adjacencies, row, "neighbourCost"),
+                       text(adjacencies, row, "sinceSeconds") + " s",
+                       text(adjacencies, row, "losses"),
+                       text(adjacencies, row, "heldSeconds") + " s"});
+        }
+        out += '\n' + table.text(width);
+    }
+    for (std::size_t row = 0; row < routing.rows.size(); ++row) {
+        out += "\nrouting\n";
+        for (std::size_t column = 0; column < routing.columns.size(); ++column) {
+            const std::string& name = routing.columns[column];
+            if (std::find(std::begin(kShownElsewhere), std::end(kShownElsewhere), name) ==
+                std::end(kShownElsewhere)) {
+                out += fmt::format("  {:<27} {}\n", name, to_text(routing.rows[row][column]));
+            }
+        }
+    }
+    return out;
+}
+
 Json topology_json(const Topology& topology) {
     Json out = {{"seenFrom", topology.seen_from}, {"mode", topology.mode}};
     out["nodes"] = Json::array();
