@@ -165,20 +165,27 @@ TEST(Scenario, DuplicateIdFarAway) {
     EXPECT_TRUE(world.routers()[2].mirror.routes.contains(world.routers()[older].id));
 }
 
-// All graphs of four routers that are connected, all single and double link events on them, and
-// three speeds of each cable, so that messages meet in different orders.
+constexpr std::array<std::pair<std::size_t, std::size_t>, 6> kPairs = {
+    {{0, 1}, {0, 2}, {0, 3}, {1, 2}, {1, 3}, {2, 3}}};
+
+// One of the 63 graphs of four routers that have links, with three speeds of cables, so that
+// messages meet in different orders.
+Graph small_graph(unsigned chosen) {
+    Graph graph = {"small", {"a", "b", "c", "d"}, {}};
+    for (std::size_t i = 0; i < kPairs.size(); ++i) {
+        if ((chosen >> i) & 1U) {
+            const Time delay = kMillisecond * (1 + (i + chosen) % 3);
+            graph.edges.push_back({kPairs[i].first, kPairs[i].second, 1, delay});
+        }
+    }
+    return graph;
+}
+
+// All of them, and all single and double losses of links.
 TEST(SmallWorlds, AllGraphsAllEventsEndRight) {
-    const std::array<std::pair<std::size_t, std::size_t>, 6> pairs = {
-        {{0, 1}, {0, 2}, {0, 3}, {1, 2}, {1, 3}, {2, 3}}};
     std::size_t worlds = 0;
     for (unsigned chosen = 1; chosen < 64; ++chosen) {
-        Graph graph = {"small", {"a", "b", "c", "d"}, {}};
-        for (std::size_t i = 0; i < pairs.size(); ++i) {
-            if ((chosen >> i) & 1U) {
-                const Time delay = kMillisecond * (1 + (i + chosen) % 3);
-                graph.edges.push_back({pairs[i].first, pairs[i].second, 1, delay});
-            }
-        }
+        const Graph graph = small_graph(chosen);
         for (std::size_t first = 0; first < graph.edges.size(); ++first) {
             for (std::size_t second = 0; second < graph.edges.size(); ++second) {
                 World world(graph, Options{}, chosen);
@@ -197,6 +204,44 @@ TEST(SmallWorlds, AllGraphsAllEventsEndRight) {
         }
     }
     EXPECT_EQ(worlds, 672U);
+}
+
+// All of them, and everything that can happen to one router while a link is lost.
+TEST(SmallWorlds, AllGraphsAllRoutersEndRight) {
+    std::size_t worlds = 0;
+    for (unsigned chosen = 1; chosen < 64; ++chosen) {
+        const Graph graph = small_graph(chosen);
+        for (std::size_t event = 0; event < 16; ++event) {
+            const std::size_t router = event % 4;
+            World world(graph, Options{}, chosen);
+            world.set_address(router, "here", Mirror::Address{});
+            world.start_all();
+            ASSERT_TRUE(converge(world, 2 * kSecond)) << chosen << difference(world);
+            world.set_up((chosen + event) % graph.edges.size(), false);
+            world.run_for(event * 400);
+            switch (event / 4) {
+                case 0:
+                    world.crash(router, false);
+                    break;
+                case 1:
+                    world.crash(router, true);
+                    break;
+                case 2:
+                    world.drain(router, true);
+                    break;
+                default:
+                    world.pause(router, 2 * kSecond);
+            }
+            world.run_for(1500 * kMillisecond);
+            ASSERT_EQ(difference(world), "") << chosen << " " << event;
+            world.heal();
+            world.drain(router, false);
+            ASSERT_TRUE(converge(world, 8 * kSecond))
+                << chosen << " " << event << difference(world);
+            ++worlds;
+        }
+    }
+    EXPECT_EQ(worlds, 1008U);
 }
 
 TEST(Scenario, AddressesComeAndGo) {
