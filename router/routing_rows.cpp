@@ -2,6 +2,7 @@
 
 #include "routing/messages.h"
 
+#include <array>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -27,11 +28,11 @@ std::string hex(std::uint64_t value) {
 }  // namespace
 
 mgmt::List link_state_flags(std::uint32_t flags) {
-    constexpr std::pair<std::uint32_t, const char*> kWords[] = {
-        {routing::lsp_flag::kNoTransit, "noTransit"},
-        {routing::lsp_flag::kDraining, "draining"},
-        {routing::lsp_flag::kStarting, "starting"},
-        {routing::lsp_flag::kPurge, "gone"}};
+    constexpr auto kWords = std::to_array<std::pair<std::uint32_t, const char*>>(
+        {{routing::lsp_flag::kNoTransit, "noTransit"},
+         {routing::lsp_flag::kDraining, "draining"},
+         {routing::lsp_flag::kStarting, "starting"},
+         {routing::lsp_flag::kPurge, "gone"}});
     mgmt::List words;
     for (const auto& [flag, word] : kWords) {
         if ((flags & flag) != 0) {
