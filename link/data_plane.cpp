@@ -346,7 +346,7 @@ void DataPlane::Impl::relax() {
 std::optional<Time> DataPlane::Impl::trim(Time now) {
     constexpr Time kInterval = 2 * routing::kSecond;
     constexpr std::size_t kConnectionWeight = 32;  // deliveries that a connection counts for
-    constexpr std::size_t kWorthIt = 1024;
+    constexpr std::size_t kWorthIt = 256;
     const auto load = plane.incoming.live() + plane.outgoing.live() +
                       kConnectionWeight * plane.connections.live();
     peak = std::max(peak, load);

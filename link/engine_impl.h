@@ -288,7 +288,7 @@ struct Engine::Impl {
     bool expect_header = true;
     bool local_open_sent = false;
     bool remote_open_seen = false;
-    bool output_full = false;  // on_output_writable is owed
+    mutable bool output_full = false;  // on_output_writable is owed
     RemoteOpen remote;
 
     Time now = 0;

@@ -14,8 +14,13 @@ bool Engine::Impl::writable(LinkIndex index) const {
         return false;
     }
     const SessionSlot& session = sessions[link.session];
-    if (!session.live() || session.flow.outgoing_window() == 0 ||
-        out.bytes() >= config.output_bytes_max || link.out.abort_due) {
+    if (out.bytes() >= config.output_bytes_max) {
+        output_full = true;
+    }
+    // Once full, it is nobody's turn until half of it is gone and on_output_writable gives
+    // everybody one: or a link whose peer says something now and then would take all the room.
+    if (output_full || !session.live() || session.flow.outgoing_window() == 0 ||
+        link.out.abort_due) {
         return false;
     }
     return link.out.active ||

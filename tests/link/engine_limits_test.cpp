@@ -69,6 +69,7 @@ TEST(EngineLimits, OutputBudgetTurnsWritableOffAndOn) {
     EXPECT_EQ(sent, 12U);
     peer.node.take(30000);
     EXPECT_FALSE(peer.node.diary.has("output-writable"));
+    EXPECT_FALSE(peer.node.engine->writable(0)) << "there is room, but others' turn comes, too";
     peer.node.take(40000);
     EXPECT_TRUE(peer.node.diary.has("output-writable"));
     EXPECT_TRUE(peer.node.engine->writable(0));

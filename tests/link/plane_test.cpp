@@ -457,6 +457,34 @@ TEST_P(Plane, WhatALinkHeldIsNotHeldAgainstItsSessionWhenItLeaves) {
     EXPECT_EQ(sender.outcomes(Outcome::kAccepted), 50U);
 }
 
+TEST_P(Plane, LinksOfOneConnectionTakeTurnsOnItsOutput) {
+    ConnectionOptions options;
+    options.engine.output_bytes_max = 8192;
+    auto& receiver = world_.client(*node_, 0, options);
+    auto& sender = client();
+    const auto bulk = receiver.receiver("bulk", 200);
+    receiver.receiver("urgent", 10);
+    const auto many = sender.sender("bulk");
+    const auto few = sender.sender("urgent");
+    world_.run();
+    const std::string body(1000, 'x');
+    for (int i = 0; i < 150; ++i) {
+        sender.send(many, body);
+    }
+    sender.send(few, "urgent");
+    world_.step();  // all of it is with the node
+    world_.piece = 1000;
+    while (receiver.received.size() < 151 && world_.step()) {
+        receiver.engine.set_credit(bulk, 200);  // which is a reason to look at that link alone
+    }
+    ASSERT_EQ(receiver.received.size(), 151U);
+    std::size_t place = 0;
+    while (receiver.received[place].body != "urgent") {
+        ++place;
+    }
+    EXPECT_LT(place, 120U);
+}
+
 TEST_P(Plane, DrainIsAnsweredWhenNothingWaits) {
     auto& receiver = client();
     auto& sender = client();
