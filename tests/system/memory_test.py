@@ -80,7 +80,7 @@ class Memory(MeshTest):
         self.clients.wait(lambda: all(c.closed for c in self.clients.connections), "all connections to close")
         if not SANITIZED:  # they keep what is freed
             for node in (a, b):
-                allowed = before[node] + max(before[node] // 5, 4096)
+                allowed = before[node] + 8192
                 poll_until(lambda node=node: node.memory_kib() <= allowed,
                            f"{node.name} back at {allowed} KiB of {highest[node]}", 60, 0.2)
 

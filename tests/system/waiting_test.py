@@ -99,10 +99,10 @@ class Priority(MeshTest):
         for sender in bulk:  # 37 MB, of which the sockets take some
             while sender.credit:
                 sent.append(sender.send(Message(body=filler, durable=True)))
-        self.taken_by(a, len(sent))
+        self.taken_by(a, {"M0bulk": len(sent)})
         sent += [urgent.send(Message(body="now", priority=9)) for _ in range(5)]
         sent += [rush.send(Message(body="now", priority=0)) for _ in range(5)]
-        self.taken_by(a, len(sent))
+        self.taken_by(a, {"M0urgent": 5, "M0rush/it": 5})
         proxy.mend()
         self.clients.wait(lambda: all(one.done for one in sent), "all outcomes", 60)
         places = {name: [index for index, each in enumerate(order) if each is consumer]
@@ -111,11 +111,14 @@ class Priority(MeshTest):
         for name in ("urgent", "rush"):
             self.assertLess(max(places[name]), len(order) * 3 // 4, places[name])
 
-    def taken_by(self, node, count):
-        """Until the node has so many messages of clients' (this very question is one more)."""
+    def taken_by(self, node, counts):
+        """Until the node has so many messages of clients' for these addresses."""
         management = Management(self.clients.connect(node))
-        self.clients.wait(lambda: management.query("router", "deliveriesIngress")[0]["deliveriesIngress"] > count,
-                          f"{count} messages at {node.name}")
+
+        def taken():
+            rows = management.query("router.address", "name", "deliveriesIngress")
+            return {row["name"]: row["deliveriesIngress"] for row in rows if row["name"] in counts} == counts
+        self.clients.wait(taken, f"{counts} at {node.name}")
 
     @staticmethod
     def recording(consumer, order):
