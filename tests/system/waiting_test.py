@@ -23,11 +23,18 @@ def timed(body, ttl_s):
 class TimeToLiveTests:
     def test_the_consumer_sees_what_is_left(self):
         sender, receiver = self.pair(window=0)
-        sender.send(timed("late", 60.0))
-        self.clients.never(lambda: receiver.messages, "a message without credit", 0.3)
+        sender.send(timed("late", 600.0))
+        management = Management(self.clients.connect(self.receiver_at()))
+
+        def waits():
+            rows = management.query("router.link", "owningAddr", "linkDir", "undeliveredCount")
+            return any(row["undeliveredCount"] == 1 for row in rows
+                       if row["linkDir"] == "out" and row["owningAddr"] == "M0" + self.address)
+        self.clients.wait(waits, "the message to wait for its consumer")
+        self.clients.never(lambda: receiver.messages, "a message without credit", 0.1)
         receiver.flow(1)
         self.clients.wait(lambda: receiver.messages, "the message")
-        self.assertTrue(50.0 < receiver.messages[0].message.ttl <= 59.7, receiver.messages[0].message.ttl)
+        self.assertTrue(500.0 < receiver.messages[0].message.ttl <= 599.9, receiver.messages[0].message.ttl)
 
     def test_who_did_not_wait_is_not_changed(self):
         sender, receiver = self.pair()
