@@ -3,31 +3,60 @@
 #include "routing/assert.h"
 
 #include <algorithm>
-#include <functional>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <utility>
 
 namespace amqmesh::routing {
 
 namespace {
 
-// Heap of (distance, index) packed into one word, so that a comparison is one instruction.
+// What is to be settled next: a radix heap of (distance, index) in one word (Ahuja, Mehlhorn,
+// Orlin, Tarjan: Faster algorithms for the shortest path problem, 1990). Nothing is pushed below
+// what was popped last, so an entry waits in the bucket of the highest bit in which its distance
+// differs from that; it moves to lower buckets at most 32 times, and mostly once.
 class Frontier {
   public:
+    /// REQUIRES: not below the distance popped last.
     void push(std::uint32_t distance, std::uint32_t index) {
-        heap_.push_back((std::uint64_t{distance} << 32U) | index);
-        std::push_heap(heap_.begin(), heap_.end(), std::greater<>());
+        buckets_[bucket_of(distance)].push_back((std::uint64_t{distance} << 32U) | index);
+        ++count_;
     }
 
+    /// REQUIRES: not empty.
     std::uint64_t pop() {
-        std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
-        const std::uint64_t top = heap_.back();
-        heap_.pop_back();
+        if (buckets_[0].empty()) {
+            refill();
+        }
+        const std::uint64_t top = buckets_[0].back();
+        buckets_[0].pop_back();
+        --count_;
         return top;
     }
 
-    [[nodiscard]] bool empty() const { return heap_.empty(); }
+    [[nodiscard]] bool empty() const { return count_ == 0; }
 
   private:
-    std::vector<std::uint64_t> heap_;
+    [[nodiscard]] std::size_t bucket_of(std::uint32_t distance) const {
+        return static_cast<std::size_t>(std::bit_width(distance ^ last_));
+    }
+
+    void refill() {
+        std::size_t lowest = 1;
+        while (buckets_[lowest].empty()) {
+            ++lowest;
+        }
+        const auto moved = std::exchange(buckets_[lowest], {});
+        last_ = static_cast<std::uint32_t>(*std::min_element(moved.begin(), moved.end()) >> 32U);
+        for (const std::uint64_t entry : moved) {
+            buckets_[bucket_of(static_cast<std::uint32_t>(entry >> 32U))].push_back(entry);
+        }
+    }
+
+    std::array<std::vector<std::uint64_t>, 33> buckets_;
+    std::uint32_t last_ = 0;
+    std::size_t count_ = 0;
 };
 
 // Calls on_edge(from, edge, shorter) for each edge that makes a shorter path or an equal one.
