@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <deque>
 #include <utility>
 
 namespace amqmesh::link {
@@ -53,6 +54,7 @@ struct DataPlane::Impl {
 
     Plane plane;
     Forwarder forwarder;
+    std::deque<SnapshotJob> snapshots;  // the first is under way
     Time next_life = 0;
     std::vector<LinkKey> starved;  // links that got less credit than they may have
     bool was_tight = false;
@@ -175,11 +177,16 @@ void DataPlane::flush(Time now) {
             }
         }
     }
+    if (!impl_->snapshots.empty() && impl_->snapshots.front().advance(plane)) {
+        plane.outlet.report(impl_->snapshots.front().take());
+        impl_->snapshots.pop_front();
+    }
 }
 
 bool DataPlane::needs_flush() const {
     const auto& plane = impl_->plane;
-    return !plane.dirty.empty() || !plane.credit_due.empty() || impl_->forwarder.demand_due() ||
+    return !plane.dirty.empty() || !impl_->snapshots.empty() || !plane.credit_due.empty() ||
+           impl_->forwarder.demand_due() ||
            std::ranges::any_of(plane.batches,
                                [](const CrossBatch& batch) { return !batch.bytes.empty(); });
 }
@@ -273,7 +280,8 @@ void DataPlane::Impl::execute(command::Originate& originate) {
 }
 
 void DataPlane::Impl::execute(command::TakeSnapshot& snapshot) {
-    plane.outlet.report(take_snapshot(plane, snapshot));
+    // As many as the management agent's queries under way.
+    snapshots.emplace_back(snapshot);
 }
 
 void DataPlane::Impl::execute(command::Withhold&) {

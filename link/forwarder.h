@@ -101,6 +101,11 @@ class Forwarder {
     void settle(std::uint32_t slot, const DeliveryState& state);
     void count_outcome(const IncomingLink& link, Outcome outcome);
     void count_settled(IncomingDelivery& in, IncomingLink* link);
+    /// Remembered by the link once they are the address's own.
+    AddressCounters& counters_of(IncomingLink& link);
+
+    static bool is_temporary(std::string_view key) { return key.starts_with("Ltemp."); }
+
     /// The copy leaves its link's lists.
     void count_left(OutgoingLink& link, const OutgoingDelivery& out) const;
     void maybe_release_slot(std::uint32_t slot);

@@ -35,6 +35,16 @@ void Forwarder::count_left(OutgoingLink& link, const OutgoingDelivery& out) cons
     link.counters.settled(plane_.now, out.begun, out.stuck);
 }
 
+AddressCounters& Forwarder::counters_of(IncomingLink& link) {
+    const bool temporary = is_temporary(link.key);
+    AddressCounters& counters =
+        plane_.address_counters(temporary ? Plane::kSharedCounters : link.hash);
+    if (temporary || counters.hash == link.hash) {
+        link.address_counters = &counters;
+    }
+    return counters;
+}
+
 std::optional<Time> Forwarder::sweep() {
     if (plane_.incoming.live() == 0 && plane_.outgoing.live() == 0) {
         swept_incoming_ = swept_outgoing_ = 0;

@@ -141,10 +141,8 @@ void Forwarder::begin_from_client(Connection& connection,
         route_anonymous(slot, payload);
         return;
     }
-    if (link.address_counters == nullptr) {
-        link.address_counters = &plane_.address_counters(link.hash);
-    }
-    count_ingress(in, *link.address_counters);
+    count_ingress(in,
+                  link.address_counters != nullptr ? *link.address_counters : counters_of(link));
     reset_choice();
     choose_from_client(in, link, route.route);
     forward(slot, {}, payload);
@@ -176,7 +174,9 @@ void Forwarder::route_anonymous(std::uint32_t slot, const Payload& payload) {
     if (rule != nullptr && rule->priority) {
         in.label.priority = priority_class(*rule->priority);
     }
-    count_ingress(in, plane_.address_counters(in.label.address));
+    count_ingress(
+        in,
+        plane_.address_counters(is_temporary(text) ? Plane::kSharedCounters : in.label.address));
     reset_choice();
     if (key->kind == routing::AddressClass::kTopological) {
         if (const auto target = towards(routing::router_id(key->router), in.label.flow);

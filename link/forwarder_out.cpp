@@ -182,7 +182,8 @@ void Forwarder::started(OutgoingLink& link, OutgoingDelivery& out) {
     if (!out.to_mesh) {
         ++plane_.counters.egress;
         if (link.address_counters == nullptr) {
-            link.address_counters = &plane_.address_counters(out.label.address);
+            link.address_counters = &plane_.address_counters(
+                is_temporary(link.key) ? Plane::kSharedCounters : out.label.address);
         }
         ++link.address_counters->egress;
     }

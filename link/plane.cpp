@@ -54,11 +54,14 @@ void Plane::queue_credit(Connection& connection, LinkIndex index) {
 }
 
 AddressCounters& Plane::address_counters(routing::AddressHash hash) {
-    if (address_counters_.size() >= kAddressCountersMax && !address_counters_.contains(hash)) {
-        hash = 0;  // all that came later share one
+    if (const auto known = address_counters_.find(hash); known != address_counters_.end()) {
+        return known->second;
     }
-    auto& counters_of = address_counters_[hash];
-    counters_of.hash = hash;
+    // Temporary addresses come and go without end, and are nobody's figures: all share one.
+    const bool counts = hash != kSharedCounters && table->find(hash) != nullptr &&
+                        address_counters_.size() < kAddressCountersMax;
+    auto& counters_of = address_counters_[counts ? hash : kSharedCounters];
+    counters_of.hash = counts ? hash : kSharedCounters;
     return counters_of;
 }
 

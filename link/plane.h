@@ -73,7 +73,9 @@ class Plane {
     /// Puts the link on the list of those whose credit may be due.
     void queue_credit(Connection& connection, LinkIndex index, IncomingLink& link);
     void queue_credit(Connection& connection, LinkIndex index);
+    /// Those of an address in the table; all others share kSharedCounters'.
     AddressCounters& address_counters(routing::AddressHash hash);
+    static constexpr routing::AddressHash kSharedCounters = 0;
     /// 15 characters that no other call on any router life returns.
     std::string unique_name();
 

@@ -3,6 +3,8 @@
 #include "link/connection.h"
 #include "link/forwarder.h"
 
+#include <algorithm>
+
 namespace amqmesh::link {
 
 namespace {
@@ -68,23 +70,21 @@ LinkRow outgoing_row(const OutgoingLink& link, const Engine& engine, LinkIndex i
     return row;
 }
 
-void add_links(PlaneSnapshot& snapshot, Connection& connection, Time now) {
-    for (LinkIndex index = 0; index < connection.link_count(); ++index) {
-        LinkRow row;
-        if (const auto* in = connection.incoming(index)) {
-            row = incoming_row(*in, connection.engine(), index, now);
-        } else if (const auto* out = connection.outgoing(index)) {
-            row = outgoing_row(*out, connection.engine(), index, now);
-            row.capacity = connection.options().link_capacity;
-        } else {
-            continue;
-        }
-        row.connection = connection.id();
-        row.connection_number = connection.options().number;
-        row.link = index;
-        row.priority = 4;
-        snapshot.links.push_back(std::move(row));
+void add_link(PlaneSnapshot& snapshot, Connection& connection, LinkIndex index, Time now) {
+    LinkRow row;
+    if (const auto* in = connection.incoming(index)) {
+        row = incoming_row(*in, connection.engine(), index, now);
+    } else if (const auto* out = connection.outgoing(index)) {
+        row = outgoing_row(*out, connection.engine(), index, now);
+        row.capacity = connection.options().link_capacity;
+    } else {
+        return;
     }
+    row.connection = connection.id();
+    row.connection_number = connection.options().number;
+    row.link = index;
+    row.priority = 4;
+    snapshot.links.push_back(std::move(row));
 }
 
 void count_deliveries(PlaneSnapshot& snapshot, Plane& plane) {
@@ -97,29 +97,63 @@ void count_deliveries(PlaneSnapshot& snapshot, Plane& plane) {
 
 }  // namespace
 
-std::unique_ptr<PlaneSnapshot> take_snapshot(Plane& plane, const command::TakeSnapshot& what) {
-    auto snapshot = std::make_unique<PlaneSnapshot>();
-    snapshot->request = what.request;
-    snapshot->worker = plane.config.worker;
-    snapshot->counters = plane.counters;
-    plane.connections.for_each([&](std::uint32_t, ConnectionHolder& holder) {
-        auto& connection = *holder.connection;
-        if (what.connections) {
-            snapshot->connections.push_back(connection.row());
-            snapshot->counters.links_blocked += Forwarder::blocked_links(connection, plane.now);
-        }
-        if (what.links) {
-            add_links(*snapshot, connection, plane.now);
-        }
-    });
-    if (what.deliveries) {
-        count_deliveries(*snapshot, plane);
+void SnapshotJob::begin(Plane& plane) {
+    snapshot_ = std::make_unique<PlaneSnapshot>();
+    snapshot_->request = what_.request;
+    snapshot_->worker = plane.config.worker;
+    if (what_.connections || what_.links) {
+        plane.connections.for_each([this](std::uint32_t, const ConnectionHolder& holder) {
+            connections_.push_back(holder.connection->id());
+        });
     }
-    if (what.addresses) {
+}
+
+std::uint32_t SnapshotJob::visit(Connection& connection, Time now, std::uint32_t most) {
+    if (what_.connections && link_ == 0) {
+        snapshot_->connections.push_back(connection.row());
+        links_blocked_ += Forwarder::blocked_links(connection, now);
+    }
+    const std::uint32_t end =
+        what_.links ? std::min(connection.link_count(), link_ + most) : connection.link_count();
+    const std::uint32_t looked = what_.links ? end - std::min(end, link_) : 0;
+    for (; what_.links && link_ < end; ++link_) {
+        add_link(*snapshot_, connection, link_, now);
+    }
+    link_ = end;
+    return looked;
+}
+
+bool SnapshotJob::advance(Plane& plane) {
+    if (!snapshot_) {
+        begin(plane);
+    }
+    for (std::uint32_t looked = 0; next_ < connections_.size();) {
+        if (looked >= kPiece) {
+            return false;
+        }
+        auto* connection = plane.connection(connections_[next_]);
+        if (connection != nullptr) {
+            looked += 1 + visit(*connection, plane.now, kPiece - looked);
+        }
+        if (connection == nullptr || link_ >= connection->link_count()) {
+            ++next_;
+            link_ = 0;
+        }
+    }
+    finish(plane);
+    return true;
+}
+
+void SnapshotJob::finish(Plane& plane) {
+    snapshot_->counters = plane.counters;
+    snapshot_->counters.links_blocked = links_blocked_;
+    if (what_.deliveries) {
+        count_deliveries(*snapshot_, plane);
+    }
+    if (what_.addresses) {
         plane.for_each_address_counters(
-            [&](const AddressCounters& counters) { snapshot->addresses.push_back(counters); });
+            [this](const AddressCounters& counters) { snapshot_->addresses.push_back(counters); });
     }
-    return snapshot;
 }
 
 }  // namespace amqmesh::link

@@ -4,11 +4,39 @@
 #include "link/control_messages.h"
 #include "link/plane.h"
 
+#include <cstdint>
 #include <memory>
+#include <utility>
+#include <vector>
 
 namespace amqmesh::link {
 
-/// Cost: one pass over what was asked for; 10,000 links take about a millisecond.
-std::unique_ptr<PlaneSnapshot> take_snapshot(Plane& plane, const command::TakeSnapshot& what);
+/// A snapshot in pieces, so that many links do not keep messages waiting. What it says of a link is
+/// of the moment when that link was looked at; sums are of the end.
+class SnapshotJob {
+  public:
+    explicit SnapshotJob(const command::TakeSnapshot& what) : what_(what) {}
+
+    /// Looks at about kPiece links. True: it is complete.
+    bool advance(Plane& plane);
+
+    /// REQUIRES: complete.
+    std::unique_ptr<PlaneSnapshot> take() { return std::move(snapshot_); }
+
+    static constexpr std::uint32_t kPiece = 256;
+
+  private:
+    void begin(Plane& plane);
+    /// At most `most` links from link_ on. How many.
+    std::uint32_t visit(Connection& connection, Time now, std::uint32_t most);
+    void finish(Plane& plane);
+
+    command::TakeSnapshot what_;
+    std::unique_ptr<PlaneSnapshot> snapshot_;  ///< none: not begun
+    std::vector<ConnectionId> connections_;    ///< those there were at the begin
+    std::size_t next_ = 0;                     ///< the connection to look at next
+    LinkIndex link_ = 0;                       ///< and its link
+    std::uint64_t links_blocked_ = 0;
+};
 
 }  // namespace amqmesh::link

@@ -5,7 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <optional>
+#include <set>
 #include <string>
+#include <utility>
 
 namespace amqmesh::link::test {
 namespace {
@@ -174,6 +177,71 @@ TEST_P(Ages, TheRateIsThatOfTheLastSeconds) {
     EXPECT_NEAR(link(all, false).settle_rate, 100, 25);
     world_.pass(8 * kSecond);
     EXPECT_EQ(link(snapshot(), true).settle_rate, 0);
+}
+
+TEST_P(Ages, TemporaryAddressesShareTheirCounters) {
+    attach();
+    const auto anonymous = sender_->sender(std::nullopt);
+    for (int i = 0; i < 20; ++i) {
+        auto& asker = world_.client(*node_);
+        const auto replies = asker.dynamic_receiver(10);
+        world_.run();
+        const std::string address = asker.attached.at(replies).source.address.value();
+        const auto direct = sender_->sender(address);
+        world_.run();
+        sender_->send(direct, "reply");
+        // A message whose properties have only `to`.
+        std::string message("\x00\x53\x73\xc0", 4);
+        message += static_cast<char>(address.size() + 5);
+        message += "\x03\x40\x40\xa1";
+        message += static_cast<char>(address.size());
+        sender_->send(anonymous, message + address + std::string("\x00\x53\x77\xa1\x01x", 6));
+        world_.run();
+        EXPECT_EQ(asker.received.size(), 2U);
+        asker.accept_all();
+        world_.run();
+    }
+    sender_->send(link_, "x");
+    world_.run();
+    std::uint64_t ingress = 0;
+    std::set<routing::AddressHash> hashes;
+    for (const AddressCounters& counters : snapshot().addresses) {
+        ingress += counters.ingress;
+        hashes.insert(counters.hash);
+    }
+    EXPECT_EQ(ingress, 41U);
+    EXPECT_EQ(hashes.size(), 2U);
+}
+
+TEST(Snapshot, ManyLinksAreLookedAtInPieces) {
+    TestWorld world;
+    auto& node = world.node("A");
+    auto& first = world.client(node);
+    const ConnectionId second = node.plane(0).open({}, world.now);
+    auto& third = world.client(node);
+    for (int i = 0; i < 600; ++i) {
+        first.receiver("a" + std::to_string(i), 1);
+        third.receiver("c" + std::to_string(i), 1);
+    }
+    world.run();
+    node.command(
+        0, command::TakeSnapshot{.request = 7, .links = true, .connections = true}, world.now);
+    node.plane(0).flush(world.now);
+    EXPECT_TRUE(node.plane(0).needs_flush());
+    // A connection that has gone when its turn comes is left out.
+    node.plane(0).forget(second);
+    for (int turn = 0; turn < 10; ++turn) {
+        world.run();
+    }
+    ASSERT_EQ(node.snapshots.size(), 1U);
+    const PlaneSnapshot& all = *node.snapshots.front();
+    EXPECT_EQ(all.request, 7U);
+    EXPECT_EQ(all.connections.size(), 2U);
+    std::set<std::pair<std::uint64_t, std::uint32_t>> links;
+    for (const LinkRow& row : all.links) {
+        EXPECT_TRUE(links.emplace(row.connection_number, row.link).second);
+    }
+    EXPECT_EQ(links.size(), 1200U);
 }
 
 TEST(AgeHistogram, SortsByPowersOfItsRatio) {
