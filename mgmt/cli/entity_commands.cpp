@@ -81,7 +81,7 @@ Exit query(const EntityOptions& options) {
     } else if (options.csv) {
         fmt::print("{}", rows_table(rows).csv());
     } else {
-        fmt::print("{}", rows_table(rows).text(terminal_width()));
+        fmt::print("{}", shown(rows_table(rows)));
     }
     return Exit::kOk;
 }

@@ -81,7 +81,7 @@ void print_table(const Table& table, const View& view, const ViewOptions& option
     } else if (table.size() == 0) {
         fmt::print("{}\n", view.empty);
     } else {
-        fmt::print("{}", table.text(terminal_width()));
+        fmt::print("{}", shown(table));
     }
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstdlib>
 #include <numeric>
 #include <string_view>
 
@@ -140,6 +141,17 @@ std::string Table::csv() const {
         out += csv_line(row);
     }
     return out;
+}
+
+std::string shown(const Table& table) {
+    const std::size_t width = terminal_width();
+    std::string text = table.text(width);
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody writes the environment
+    if (width != 0 && std::getenv("NO_COLOR") == nullptr) {
+        text.insert(text.find('\n'), "\x1b[0m");
+        text.insert(0, "\x1b[1m");
+    }
+    return text;
 }
 
 std::size_t terminal_width() {

@@ -43,4 +43,8 @@ class Table {
 /// Columns of the terminal on standard output, 0 when it is none.
 std::size_t terminal_width();
 
+/// The table for standard output: as wide as the terminal, its headings bold there (unless the
+/// environment has NO_COLOR); plain and as wide as it is anywhere else.
+std::string shown(const Table& table);
+
 }  // namespace amqmesh::cli

@@ -1,10 +1,14 @@
 """The amqmesh program against a scripted AMQP peer: output, exit codes, wire behaviour."""
 
+import fcntl
 import json
 import os
+import pty
 import socket
+import struct
 import subprocess
 import tempfile
+import termios
 import unittest
 
 from fake_node import FakeNode
@@ -98,6 +102,36 @@ class Views(ToolTest):
     def test_counters_beyond_32_bits_are_exact(self):
         self.assertEqual(self.json("stats")["acceptedDeliveries"], 2**40)
         self.assertIn(str(2**40), self.run_tool("stats").stdout)
+
+
+    def on_terminal(self, *arguments, columns=60, **environment):
+        """What the tool writes to a terminal of so many columns."""
+        leader, follower = pty.openpty()
+        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        command = [TOOL, *arguments, "--node", self.node.url, "--timeout", "20"]
+        with subprocess.Popen(command, stdout=follower, env=dict(os.environ, **environment)) as process:
+            os.close(follower)
+            text = b""
+            try:
+                while chunk := os.read(leader, 65536):
+                    text += chunk
+            except OSError:
+                pass  # how a terminal says that nobody writes any more
+            self.assertEqual(process.wait(50), 0)
+        os.close(leader)
+        return text.decode().replace("\r\n", "\n")
+
+    def test_tables_fit_the_terminal_and_are_bold_there_only(self):
+        text = self.on_terminal("connections")
+        self.assertTrue(text.startswith("\x1b[1mID"), text)
+        self.assertTrue(all(len(line.replace("\x1b[1m", "").replace("\x1b[0m", "")) <= 100
+                            for line in self.on_terminal("connections", columns=100).splitlines()))
+        self.assertNotIn("\x1b", self.on_terminal("connections", NO_COLOR="1"))
+        self.assertNotIn("\x1b", self.run_tool("connections").stdout)
+
+    def test_watch_colours_on_a_terminal(self):
+        text = self.on_terminal("watch", "--count", "1", "--interval", "0.1", columns=80)
+        self.assertTrue(text.startswith("\x1b[H\x1b[2J\x1b[1mA\x1b[0m"), text)
 
 
 class Entities(ToolTest):

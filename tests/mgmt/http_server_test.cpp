@@ -5,6 +5,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 #include <gmock/gmock.h>
@@ -24,11 +25,41 @@ using testing::StartsWith;
 
 class HttpServerTest : public testing::Test {
   protected:
-    void start(const HttpLimits& limits = {}) {
+    void start(const HttpLimits& limits = {}, StreamHandler streams = {}) {
         server = std::make_unique<HttpServer>(
             io,
             [this](std::string_view target, HttpDone done) { site.get(target, std::move(done)); },
-            limits);
+            limits,
+            std::move(streams));
+    }
+
+    // Byte streams of WebSocket clients end up in `stream`.
+    void start_with_streams(const HttpLimits& limits = {}) {
+        start(limits, [this](int descriptor, const std::string& peer, std::uint64_t) {
+            EXPECT_THAT(peer, StartsWith("127.0.0.1:"));
+            stream.assign(asio::local::stream_protocol{}, descriptor);
+        });
+    }
+
+    static std::string upgrade(const std::string& protocol) {
+        return "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+               "Sec-WebSocket-Protocol: " +
+               protocol + "\r\n\r\n";
+    }
+
+    // Reads from what another thread or the loop writes to.
+    template <typename Socket>
+    std::string read(Socket& from, std::size_t count) {
+        std::string out(count, '\0');
+        bool done = false;
+        asio::async_read(
+            from, asio::buffer(out), [&](const boost::system::error_code& error, auto) {
+                EXPECT_FALSE(error) << error.message();
+                done = true;
+            });
+        run_until([&] { return done; });
+        return out;
     }
 
     tcp::socket connect() {
@@ -69,6 +100,7 @@ class HttpServerTest : public testing::Test {
     HttpSite site{source, [] { return std::string{}; }};
     asio::io_context io;
     tcp::acceptor acceptor{io, {asio::ip::address_v4::loopback(), 0}};
+    asio::local::stream_protocol::socket stream{io};
     std::unique_ptr<HttpServer> server;
 };
 
@@ -133,6 +165,67 @@ TEST_F(HttpServerTest, BoundsItsConnections) {
     first.close();
     run_until([&] { return server->connections() == 1; });
     EXPECT_THAT(talk("GET /livez HTTP/1.0\r\n\r\n"), EndsWith("ok\n"));
+}
+
+TEST_F(HttpServerTest, WebSocketsBecomeByteStreams) {
+    start_with_streams();
+    tcp::socket client = connect();
+    asio::write(client, asio::buffer(upgrade("chat, amqp")));
+    // RFC 6455, 1.3: the answer to the sample nonce.
+    std::string answer;
+    while (answer.find("\r\n\r\n") == std::string::npos) {
+        answer += read(client, 1);
+    }
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 101 "));
+    EXPECT_THAT(answer, HasSubstr("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+    EXPECT_THAT(answer, HasSubstr("Sec-WebSocket-Protocol: amqp\r\n"));
+    EXPECT_EQ(server->connections(), 0U) << "it is no HTTP connection any more";
+    // A binary frame of five bytes, masked with zeros; and back, which is not masked.
+    asio::write(client, asio::buffer(std::string{"\x82\x85\0\0\0\0AMQP\3", 11}));
+    EXPECT_EQ(read(stream, 5), "AMQP\3");
+    asio::write(stream, asio::buffer(std::string{"back"}));
+    EXPECT_EQ(read(client, 6),
+              "\x82\x04"
+              "back");
+    // The node closes: so does the WebSocket, with the code for it.
+    stream.close();
+    EXPECT_EQ(read(client, 4), (std::string{"\x88\x02\x03\xe8", 4}));
+}
+
+TEST_F(HttpServerTest, AWebSocketClientThatGoesEndsItsByteStream) {
+    start_with_streams();
+    tcp::socket client = connect();
+    asio::write(client, asio::buffer(upgrade("amqp")));
+    EXPECT_EQ(read(client, 12), "HTTP/1.1 101");
+    client.close();
+    bool ended = false;
+    std::string rest;
+    asio::async_read(stream, asio::dynamic_buffer(rest), [&](const auto&, auto) { ended = true; });
+    run_until([&] { return ended; });
+    EXPECT_EQ(rest, "");
+}
+
+TEST_F(HttpServerTest, RefusesWebSocketsThatAreNotForAmqp) {
+    start_with_streams();
+    EXPECT_THAT(talk(upgrade("chat")), StartsWith("HTTP/1.1 400"));
+    EXPECT_THAT(talk(upgrade("amqp") + "too early"), StartsWith("HTTP/1.1 400"));
+    EXPECT_FALSE(stream.is_open());
+    start();  // nobody takes streams here
+    EXPECT_THAT(talk(upgrade("amqp")), StartsWith("HTTP/1.1 400"));
+}
+
+TEST_F(HttpServerTest, BoundsItsWebSockets) {
+    start_with_streams({.web_sockets = 0});
+    EXPECT_THAT(talk(upgrade("amqp")), StartsWith("HTTP/1.1 503"));
+}
+
+TEST_F(HttpServerTest, EndsWhileWebSocketsAreOpen) {
+    start_with_streams();
+    tcp::socket client = connect();
+    asio::write(client, asio::buffer(upgrade("amqp")));
+    EXPECT_EQ(read(client, 12), "HTTP/1.1 101");
+    server.reset();
+    rest_of(client);  // ends
 }
 
 TEST_F(HttpServerTest, EndsWhileRequestsWait) {
