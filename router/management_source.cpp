@@ -35,6 +35,25 @@ std::vector<mgmt::Row> identified(std::vector<mgmt::Row> rows) {
     return rows;
 }
 
+// One line for each change that was made.
+mgmt::ResultDone logged(const char* code, const mgmt::Row& row, mgmt::ResultDone done) {
+    return [code,
+            type = row.type().name,
+            name = std::string{row.text("name")},
+            done = std::move(done)](mgmt::Result&& result) {
+        if (result.code < mgmt::Code::kBadRequest) {
+            const std::string made{result.row ? result.row->text("name") : ""};
+            log::emit(log::Module::kAgent,
+                      log::Level::kNotice,
+                      code,
+                      "type={} name={}",
+                      type,
+                      name.empty() ? made : name);
+        }
+        done(std::move(result));
+    };
+}
+
 }  // namespace
 
 void ManagementSource::query(const mgmt::EntityType& type, mgmt::RowsDone done) {
@@ -126,6 +145,7 @@ void ManagementSource::query_links(mgmt::Page page, mgmt::RowsDone done) {
 }
 
 void ManagementSource::create(const mgmt::EntityType& type, mgmt::Row row, mgmt::ResultDone done) {
+    done = logged("ENTITY_CREATED", row, std::move(done));
     if (type.name == "router.config.address") {
         done(create_address(std::move(row)));
         return;
@@ -148,6 +168,7 @@ void ManagementSource::update(const mgmt::EntityType& type,
                               mgmt::Row current,
                               mgmt::Row changes,
                               mgmt::ResultDone done) {
+    done = logged("ENTITY_UPDATED", current, std::move(done));
     if (type.name == "log") {
         done(update_log(*parts_.configuration, current, changes));
         return;
@@ -182,6 +203,7 @@ void ManagementSource::update_router(mgmt::Row current,
 void ManagementSource::remove(const mgmt::EntityType& type,
                               mgmt::Row current,
                               mgmt::ResultDone done) {
+    done = logged("ENTITY_DELETED", current, std::move(done));
     if (type.name == "router.config.address") {
         done(remove_address(current));
         return;

@@ -244,6 +244,8 @@ class ToolChanges(ToolsMeshTest):
         with self.assertRaises(OSError):
             socket.create_connection(("127.0.0.1", port), timeout=5).close()
         self.refused(404, "READ", type=PREFIX + "listener", name="extra")
+        for code in ("ENTITY_CREATED", "ENTITY_DELETED"):
+            self.assertIn(f"notice AGENT {code} type=listener name=extra\n", self.shared.nodes["A"].log())
 
     def test_a_listener_that_cannot_bind_is_refused(self):
         taken = str(self.shared.nodes["A"].port)
@@ -318,8 +320,9 @@ class ToolChanges(ToolsMeshTest):
         self.management.ask("UPDATE", {"format": "json"}, type=PREFIX + "log", name=name)
         self.clients.connect(node).close()
         self.wait_for(lambda: "CONN_CLOSED" in node.log(offset), "a line about the connection")
+        written = node.log(offset)
         self.management.ask("UPDATE", {"format": "text"}, type=PREFIX + "log", name=name)
-        lines = [json.loads(line) for line in node.log(offset).splitlines()]
+        lines = [json.loads(line) for line in written.splitlines()]
         self.assertEqual(["CONN_OPENED", "CONN_CLOSED"],
                          [line["code"] for line in lines if line["code"].startswith("CONN_")][-2:])
         for line in lines:
