@@ -139,7 +139,9 @@ std::optional<routing::AdjacencyId> NodeDriver::adjacency(
 void NodeDriver::handle(routing::Time now, const routing::Event& event) {
     effects_.clear();
     const routing::Time begun = router::now();
-    node_.handle(now, event, effects_);
+    // What answers a question to the workers comes with the time at which that was asked.
+    latest_ = std::max(latest_, now);
+    node_.handle(latest_, event, effects_);
     if (effects_.ran_spf) {
         spf_times_.last = router::now() - begun;
         spf_times_.longest = std::max(spf_times_.longest, spf_times_.last);

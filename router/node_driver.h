@@ -68,6 +68,7 @@ class NodeDriver {
     ControlOutlet& outlet_;
     routing::Effects effects_;
     SpfTimes spf_times_;
+    routing::Time latest_ = 0;  // the node wants time that never goes back
     std::map<link::ConnectionId, routing::AdjacencyId> adjacencies_;
     std::map<routing::AdjacencyId, link::ConnectionId> connections_;
     std::map<link::ConnectionId, std::uint32_t> retry_after_ms_;
