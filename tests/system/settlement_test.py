@@ -6,8 +6,10 @@ import struct
 import unittest
 import uuid
 
+from clients import Clients
 from delivery_test import Line, OneNode
-from mesh import MeshTest
+from management import Management
+from mesh import MeshTest, poll_until
 from raw import (ATTACH, BODY, CLOSE, DETACH, DISPOSITION, END, FLOW, TRANSFER, Described, RawPeer, Symbol,
                  UByte, UInt, flow_frame, frame, transfer_frame)
 
@@ -232,7 +234,11 @@ class SettlementTests:
         sender.send(transfer_frame(0, 1, BODY))
         receiver.get(TRANSFER)
         receiver.send(disposition(True, 1, state(ACCEPTED)))
-        self.assertEqual((1, (ACCEPTED, [])), sender.get(DISPOSITION).pick(1, 4))
+        told = sender.get(DISPOSITION)
+        if told[1] == 0:  # the consumer's word overtook the sender's, on a connection of its own
+            self.assertEqual((RELEASED, []), told[4])
+            told = sender.get(DISPOSITION)
+        self.assertEqual((1, (ACCEPTED, [])), told.pick(1, 4))
 
     def test_consumers_leave_in_every_way(self):
         """Before the transfer: released; after it: modified(delivery-failed). One outcome for each."""
@@ -301,6 +307,12 @@ class SettlementTests:
         sender.send(transfer_frame(0, 0, BODY))
         sender.codes_until_quiet(0.1)
         second = self.receiver(credit=5)
+        clients = Clients()
+        self.addCleanup(clients.close)
+        management = Management(clients.connect(self.receiver_at()))
+        poll_until(lambda: [row for row in management.query("router.address", "key", "subscriberCount")
+                            if row["key"] == "M0" + self.address and row["subscriberCount"] == 2],
+                   "the node knows both consumers")
         self.receiver_settles(first, second, sender)
 
     def receiver_settles(self, first, second, sender):
