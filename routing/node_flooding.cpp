@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 namespace amqmesh::routing {
 
@@ -144,8 +145,9 @@ void Node::Impl::on_own_lsp(Adjacency& adjacency, const Lsp& lsp, std::uint64_t 
             incarnation_ = lsp.incarnation + 1;
             sequence_ = 0;
         }
+        // However many copies come meanwhile, they put the renewal off no further.
+        renewal_due_ = true;
         origination_due_ = std::max(now_, next_adoption_);
-        next_adoption_ = *origination_due_ + kAdoptionInterval;
         note(NoteLevel::kInfo, "OWN_LSP_ECHO", "own link state of another life: renewed");
         return;
     }
@@ -159,8 +161,8 @@ void Node::Impl::on_fight(const Lsp& lsp) {
     while (!fights_.empty() && fights_.front() + kFightMemory < now_) {
         fights_.pop_front();
     }
-    if (lsdb_.compare(self_, lsp.incarnation, lsp.seq, 0) > 0) {
-        return;
+    if (lsp.incarnation < incarnation_) {
+        return;  // beaten, if only by what is about to be issued
     }
     if (!fights_.empty() && fights_.back() + kAdoptionInterval / 2 > now_) {
         return;  // further copies of the same one
@@ -271,6 +273,9 @@ void Node::Impl::originate() {
         quiet ? kOriginationStep
               : std::clamp(origination_interval_ * 2, kOriginationStep, kOriginationMax);
     last_origination_ = now_;
+    if (std::exchange(renewal_due_, false)) {
+        next_adoption_ = now_ + kAdoptionInterval;
+    }
     refresh_due_ = now_ + jittered(kRefresh);
     ++sequence_;
     ++counters_.originations;

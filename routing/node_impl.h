@@ -146,6 +146,7 @@ struct Node::Impl {
     Time origination_interval_ = 0;
     Time refresh_due_ = 0;
     Time next_adoption_ = 0;
+    bool renewal_due_ = false;  // the next one beats another life's
     std::deque<Time> fights_;
     bool fence_wanted_ = false;  // another, older router has our name
     Time fenced_until_ = 0;

@@ -1,4 +1,5 @@
 // What two neighbours say to each other: getting to know, refusing, losing and finding again.
+#include "routing/hash.h"
 #include "tests/routing/pair.h"
 
 #include <gtest/gtest.h>
@@ -305,6 +306,53 @@ TEST(BadNeighbour, CorruptLspIsDroppedNotFlooded) {
     EXPECT_EQ(pair.sides[0].node.view(pair.now).routers.size(), count);
     EXPECT_TRUE(pair.sides[0].out.empty());
     EXPECT_EQ(pair.counters(0).malformed, 1U);
+}
+
+// Link state of an earlier life of ours, as neighbours that were away still have it.
+Event echo(const Pair& pair, std::uint64_t incarnation) {
+    const Lsp lsp = {.rid = router_id("a"),
+                     .incarnation = incarnation,
+                     .seq = 5,
+                     .life = incarnation,
+                     .name = "a",
+                     .area = "0"};
+    const std::string body = encode_lsp(lsp);
+    return event::Frame{
+        pair.link,
+        encode(Flood{.lsps = {{.body = body, .lifetime_ms = 60'000, .hash = hash_bytes(body)}}})};
+}
+
+// Every neighbour that lacks the renewal sends its copy again and again.
+TEST(OwnEcho, CopiesDoNotPutTheRenewalOff) {
+    Pair pair;
+    pair.connect();
+    pair.run_for(kSecond);
+    Side& side = pair.sides[0];
+    constexpr std::uint64_t kOther = 1'800'000'000'000;
+    side.handle(pair.now, echo(pair, kOther));
+    pair.exchange();
+    const std::uint64_t before = pair.counters(0).originations;
+    for (int i = 0; i < 8; ++i) {  // the next renewal comes a second after the first
+        side.handle(pair.now, echo(pair, kOther + 7));
+        pair.exchange();
+        pair.run_for(300 * kMillisecond);
+    }
+    EXPECT_EQ(pair.counters(0).originations, before + 1);
+    EXPECT_EQ(pair.sides[0].topology->incarnations, pair.sides[1].topology->incarnations);
+    EXPECT_FALSE(side.noted("DUPLICATE_ROUTER_ID"));
+}
+
+// A dead life falls silent; one that goes beyond each renewal lives.
+TEST(OwnEcho, WhoeverGoesBeyondEachRenewalIsAnotherRouterOfThatName) {
+    Pair pair;
+    pair.connect();
+    pair.run_for(kSecond);
+    for (std::uint64_t i = 0; i < 5; ++i) {
+        pair.sides[0].handle(pair.now, echo(pair, 1'800'000'000'000 + 10 * i));
+        pair.exchange();
+        pair.run_for(kSecond);
+    }
+    EXPECT_TRUE(pair.sides[0].noted("DUPLICATE_ROUTER_ID"));
 }
 
 TEST(Overload, StartsWithoutTransitUntilTheFirstNeighbourIsFull) {

@@ -49,6 +49,13 @@ TEST(Found, BigTablesOverSlowLinksAreNoSilence) {
     EXPECT_EQ(world.totals().closes, 0U);
 }
 
+// Routers that restarted again and again, with clocks in the past: each neighbour's copy of an
+// earlier life's link state put the renewal off by another second, and in the end the router took
+// itself for two.
+TEST(Found, RenewalsAreNotPutOff) {
+    EXPECT_EQ(run_swarm(18674, small_meshes()).failure, "");
+}
+
 // The routers at both ends of a new link know of it, but shortest paths had to wait for the usual
 // pause after good news; another router's multicast counted on them meanwhile.
 TEST(Found, OwnLinksArePublishedAtOnce) {
