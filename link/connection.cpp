@@ -183,8 +183,10 @@ void Connection::on_output_writable() {
         return;
     }
     // Room is little: the urgent first, and among equals another one first each time.
-    std::ranges::rotate(waiting,
-                        waiting.begin() + static_cast<std::ptrdiff_t>(++turn_ % waiting.size()));
+    // Not std::ranges::rotate: it returns a subrange, which clang 14 cannot compile.
+    std::rotate(waiting.begin(),
+                waiting.begin() + static_cast<std::ptrdiff_t>(++turn_ % waiting.size()),
+                waiting.end());
     std::ranges::stable_sort(waiting,
                              [](const auto& a, const auto& b) { return a.first > b.first; });
     for (const auto& [priority, link] : waiting) {

@@ -88,7 +88,7 @@ void Forwarder::serve_demand() {
     }
     auto freed = std::exchange(freed_, {});
     std::ranges::sort(freed);
-    freed.erase(std::ranges::unique(freed).begin(), freed.end());
+    freed.erase(std::unique(freed.begin(), freed.end()), freed.end());
     for (const auto address : freed) {
         serve(address);
     }

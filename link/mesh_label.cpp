@@ -30,8 +30,8 @@ Int get(std::span<const std::byte> bytes, std::size_t at) {
 MeshLabel::Bytes MeshLabel::encode() const {
     Bytes bytes{};
     const unsigned shown = priority < kPriorities ? priority : kDefaultPriority;
-    bytes[0] = static_cast<std::byte>((hint ? kHintVersion : kVersion) << 4U |
-                                      (shown ^ kDefaultPriority) << kPriorityShift |
+    const unsigned version = hint ? kHintVersion : kVersion;
+    bytes[0] = static_cast<std::byte>(version << 4U | (shown ^ kDefaultPriority) << kPriorityShift |
                                       (presettled ? kFlagPresettled : 0U));
     bytes[1] = static_cast<std::byte>(hop_limit);
     put<std::uint16_t>(bytes, 2, flow);
