@@ -140,9 +140,17 @@ void Connection::attach_receiver(LinkIndex link, const RemoteAttach& attach) {
     out.gauge = plane_.shared->gauges.take();
     out.attached = true;
     forwarder_.update_gauge(*this, link, out);
-    engine_.accept_attach(link, source, answered(attach.target));
+    // Answered when the workers know of it: what is sent after the answer finds the new consumer.
+    plane_.unanswered.add(
+        *plane_.shared, this->key(link), out.hash, std::move(source), answered(attach.target));
     plane_.outlet.report(
         report::ConsumerUp{{{id_, link, out.generation}, out.gauge}, out.key, out.treatment});
+}
+
+void Connection::answer_receiver(LinkIndex link, const Terminus& source, const Terminus& target) {
+    engine_.accept_attach(link, source, target);
+    forwarder_.pump(*this, link);  // messages may have come for it meanwhile
+    plane_.touch(*this);
 }
 
 void Connection::attach_neighbour_link(LinkIndex link, const RemoteAttach& attach) {

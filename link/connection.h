@@ -63,6 +63,9 @@ class Connection final : public EngineEvents {
     /// Life signs for the routing core: reports Alive when bytes came since the last call.
     void report_life();
 
+    /// Answers the attach of a consumer that all workers know of by now.
+    void answer_receiver(LinkIndex link, const Terminus& source, const Terminus& target);
+
     [[nodiscard]] ConnectionRow row() const;
     bool dirty = false;  ///< on the plane's list
 

@@ -19,7 +19,8 @@ enum class RecordKind : std::uint8_t {
     kOutcome,   ///< sender -> origin: state, usually final
     kSettle,    ///< origin -> sender: the message's sender has settled (second mode)
     kReturn,    ///< sender -> origin: not sent, to be offered to somebody else; the payload
-    kDemand     ///< to all: an address has a free consumer, here or at another router
+    kDemand,    ///< to all: an address has a free consumer, here or at another router
+    kTable      ///< to all: the table of generation `since` is in force on worker `copy`
 };
 
 struct Record {
@@ -39,7 +40,7 @@ struct Record {
     DeliveryId origin;
     Target target;
     ConnectionId arrival;
-    Time since = 0;  // kOffer: when it began to wait
+    Time since = 0;  // kOffer: when it began to wait; kTable: a generation
     MeshLabel label;
 };
 

@@ -191,6 +191,11 @@ class Forwarder {
     /// Keeps the whole of a message that may have to be sent again from here.
     void keep_copy(IncomingDelivery& in, std::span<const std::byte> bytes);
     void park(std::uint32_t out_slot);
+    /// Other routers may have consumers that the table does not name yet.
+    [[nodiscard]] bool in_mesh() const;
+    /// It was sent on credit that its address's last consumer left behind: another router's new
+    /// one, whose attach is answered, may be on its way to this router's table (kParkTime).
+    [[nodiscard]] bool consumer_may_come(const IncomingDelivery& in);
     void conclude(std::uint32_t out_slot, const DeliveryState& state);
     void tell_origin(const OutgoingDelivery& out, const DeliveryState& state, bool final);
     void settle_downstream(OutgoingDelivery& out);

@@ -17,10 +17,22 @@ void Forwarder::redispatch(std::uint32_t out_slot) {
     go_on(out_slot, target);
 }
 
+bool Forwarder::in_mesh() const {
+    return plane_.table->topology()->ids.size() > 1;
+}
+
+bool Forwarder::consumer_may_come(const IncomingDelivery& in) {
+    Connection* connection = nullptr;
+    const auto* link = link_of(in, connection);
+    return link != nullptr && link->purpose == LinkPurpose::kEndpoint && link->router == 0 &&
+           link->treatment != routing::Treatment::kMulticast && in_mesh();
+}
+
 void Forwarder::go_on(std::uint32_t out_slot, const Target& target) {
     auto& out = plane_.outgoing.at(out_slot);
     if (target.kind == Target::Kind::kNone || target.kind == Target::Kind::kInProcess) {
-        const bool way_may_come = !out.multicast && (out.label.egress != 0 || out.avoid != 0);
+        const bool way_may_come =
+            !out.multicast && (out.label.egress != 0 || out.avoid != 0 || in_mesh());
         if (way_may_come) {
             park(out_slot);
         } else {
@@ -110,6 +122,18 @@ void Forwarder::park(std::uint32_t out_slot) {
 }
 
 void Forwarder::on_table_changed() {
+    if (plane_.shared->unanswered.load() != 0) {
+        Record record;
+        record.kind = RecordKind::kTable;
+        record.copy = plane_.config.worker;
+        record.since = plane_.table->generation();
+        for (std::uint16_t worker = 0; worker < plane_.config.workers; ++worker) {
+            if (worker != plane_.config.worker) {
+                post(worker, record, {});
+            }
+        }
+        plane_.unanswered.on_table(plane_);
+    }
     const auto parked = std::exchange(parked_, {});
     for (const auto slot : parked) {
         plane_.outgoing.at(slot).avoid = 0;

@@ -248,7 +248,12 @@ void Forwarder::begin_from_mesh(Connection& connection,
 void Forwarder::forward(std::uint32_t slot, const ConnectionId& arrival, const Payload& payload) {
     auto& in = plane_.incoming.at(slot);
     if (targets_.empty()) {
-        unroutable(slot);
+        if (arrival.generation == 0 && consumer_may_come(in)) {
+            in.copies_open = 1;
+            offer(slot, {}, arrival, payload);
+        } else {
+            unroutable(slot);
+        }
         return;
     }
     if (targets_.front().kind == Target::Kind::kInProcess) {

@@ -84,6 +84,9 @@ void Forwarder::on_record(const Record& record, std::span<const std::byte> paylo
         case RecordKind::kDemand:
             take_hint(record.label);
             return;
+        case RecordKind::kTable:
+            plane_.unanswered.on_other_worker(plane_, record.copy, record.since);
+            return;
         case RecordKind::kProgress:
             if (auto* in = plane_.incoming.find(record.origin.slot, record.origin.generation)) {
                 unhold(*in, record.bytes);

@@ -8,6 +8,7 @@
 #include "link/memory_budget.h"
 #include "link/shared_state.h"
 #include "link/slab.h"
+#include "link/unanswered.h"
 #include "routing/forwarding_table.h"
 #include "routing/node.h"
 
@@ -22,14 +23,6 @@ namespace amqmesh::link {
 class Connection;
 class Forwarder;
 struct IncomingLink;
-
-/// A link of this worker, as remembered by lists: both may have ended since.
-struct LinkKey {
-    std::uint32_t connection = kNoSlot;
-    std::uint32_t connection_generation = 0;
-    LinkIndex link = 0;
-    std::uint32_t link_generation = 0;
-};
 
 struct ConnectionHolder {
     std::unique_ptr<Connection> connection;
@@ -104,6 +97,7 @@ class Plane {
     std::vector<CrossBatch> batches;  // by worker
     /// Links to look at again when an address's reachability changes.
     std::unordered_map<routing::AddressHash, std::vector<LinkKey>> watchers;
+    Unanswered unanswered;
 
   private:
     // References into an unordered_map stay valid; bounded by kAddressCountersMax.

@@ -1,5 +1,5 @@
-// What all workers of a process share besides immutable snapshots: three sets of atomics, none of
-// which correctness of a single delivery's settlement depends on.
+// What all workers of a process share besides immutable snapshots: atomics, none of which
+// correctness of a single delivery's settlement depends on.
 #pragma once
 
 #include "routing/types.h"
@@ -120,6 +120,8 @@ struct SharedState {
     GaugeBoard gauges;
     MulticastGuard multicast;
     InterestBoard interest;
+    /// Attaches of consumers, on all workers, that wait for the table (link/unanswered.h).
+    std::atomic<std::uint32_t> unanswered{0};
     /// Sequence of multicast deliveries that enter the mesh here. Best started at a number that
     /// rises from life to life (the time): routers that have not heard of the new life yet then
     /// take its deliveries for new, too.

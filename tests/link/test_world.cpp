@@ -25,8 +25,11 @@ TestNode::TestNode(std::string node_name, std::uint16_t workers, std::size_t hel
 void TestNode::publish(Time now) {
     auto change = std::make_shared<routing::TableChange>();
     const auto table = builder.publish(*change);
-    for (auto& plane : planes_) {
-        plane->on_command(command::Publish{table, change}, now);
+    change->all = std::exchange(missed_, late.has_value()) || change->all;
+    for (std::uint16_t worker = 0; worker < workers(); ++worker) {
+        if (worker != late) {
+            planes_[worker]->on_command(command::Publish{table, change}, now);
+        }
     }
 }
 

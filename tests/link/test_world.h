@@ -10,6 +10,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -37,6 +38,7 @@ class TestNode {
     std::vector<report::ConsumerUp> consumers;  ///< as reported, for the other nodes' tables
     std::vector<ConnectionId> neighbours_up;
     std::vector<std::unique_ptr<PlaneSnapshot>> snapshots;  ///< as they came
+    std::optional<std::uint16_t> late;  ///< a worker that gets no tables for now
 
     void publish(Time now);
 
@@ -64,6 +66,7 @@ class TestNode {
     std::vector<std::unique_ptr<DataPlane>> planes_;
     std::deque<std::pair<std::uint16_t, CrossBatch>> batches_;
     std::deque<Report> reports_;
+    bool missed_ = false;  // by the late one
 };
 
 class TestWorld {
