@@ -1,13 +1,16 @@
 #!/usr/bin/python3
-"""A client of Proton's that reconnects by itself, links and all, when its node has gone and come back."""
+"""Clients that reconnect by themselves, links and all, when their node has gone and come back: Proton's Python and C++
+bindings and rhea. (oslo.messaging and uAMQP: oslo_test.py, uamqp_test.py.)"""
 
+import os
+import subprocess
 import unittest
 
 from proton import Message
 from proton.handlers import MessagingHandler
 from proton.reactor import Container
 
-from mesh import DEADLINE_S, MeshTest
+from mesh import DEADLINE_S, ROOT, MeshTest, program
 
 
 class Pair(MessagingHandler):
@@ -103,6 +106,47 @@ class Reconnect(MeshTest):
     def test_the_senders_node_of_three(self):
         nodes = self.own_mesh().line("ABC")
         self.run_pair(nodes, nodes[0])
+
+
+class ReconnectOthers(MeshTest):
+    """Programs that say `half` when half of their messages have come: a node is restarted then."""
+
+    def run_program(self, command, nodes, victim):
+        environment = dict(os.environ)
+        environment.setdefault("NODE_PATH", str(ROOT / "build" / "js" / "node_modules"))
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              env=environment) as client:
+            self.addCleanup(client.kill)
+            first = client.stdout.readline()
+            self.assertEqual("half\n", first, "" if first == "half\n" else first + client.stdout.read())
+            nodes[victim].kill()
+            nodes[victim].start()
+            rest = client.stdout.read()
+            self.assertEqual(0, client.wait(DEADLINE_S), rest)
+            return rest
+
+    def rhea(self, victim):
+        nodes = self.own_mesh().line("ABC")
+        script = ROOT / "tests" / "system" / "js" / "rhea_reconnect.js"
+        said = self.run_program(["node", str(script), str(nodes[0].port), str(nodes[-1].port)], nodes, victim)
+        self.assertIn("ok opens=3 doubled=0", said)
+
+    def proton_cpp(self, victim):
+        nodes = self.own_mesh().line("ABC")
+        self.run_program([program("system_proton_cpp_reconnect"), f"amqp://127.0.0.1:{nodes[-1].port}",
+                          f"amqp://127.0.0.1:{nodes[0].port}", "40"], nodes, victim)
+
+    def test_rhea_the_receivers_node(self):
+        self.rhea(-1)
+
+    def test_rhea_the_senders_node(self):
+        self.rhea(0)
+
+    def test_proton_cpp_the_receivers_node(self):
+        self.proton_cpp(-1)
+
+    def test_proton_cpp_the_senders_node(self):
+        self.proton_cpp(0)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import uuid
 from pathlib import Path
 
 import uamqp
+from proton import Message
 from uamqp import authentication
 
 from clients import Clients
@@ -38,7 +39,11 @@ class TlsEnd:
         self.thread.start()
 
     async def serve(self, reader, writer):
-        plain_reader, plain_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        try:
+            plain_reader, plain_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:
+            writer.close()  # the node is not there now
+            return
         await asyncio.gather(self.pump(reader, plain_writer), self.pump(plain_reader, writer))
 
     @staticmethod
@@ -139,6 +144,71 @@ class Uamqp(MeshTest):
 
     def test_a_large_message(self):
         self.check("A", "C", [b"x" * 500000])
+
+
+class UamqpReconnects(MeshTest):
+    """A node is killed and comes back. uAMQP ends a client whose connection is lost; one made anew goes on."""
+
+    def setUp(self):
+        self.mesh = self.own_mesh()
+        self.address = f"uamqp/{uuid.uuid4().hex[:8]}"
+        self.ends = {}
+        for node in self.mesh.line("ABC"):
+            end = TlsEnd(self.mesh.folder, node.port)
+            self.mesh.closers.append(end.close)
+            self.ends[node.name] = end
+
+    def client(self, kind, node, **options):
+        end = self.ends[node]
+        auth = authentication.SASLAnonymous("localhost", port=end.port, verify=end.certificate)
+        return kind(f"amqps://localhost:{end.port}/{self.address}", auth=auth, **options)
+
+    def receive(self, received):
+        """As applications do it: with a new client for each one that is lost."""
+        while not self.enough.is_set():
+            client = self.client(uamqp.ReceiveClient, "C", timeout=5000, prefetch=10)
+            try:
+                alive = True
+                while alive and not self.enough.is_set():
+                    for message in client.receive_message_batch(max_batch_size=10, timeout=1000):
+                        received.append(b"".join(message.get_data()))
+                        message.accept()
+                    alive = client.do_work()
+            except uamqp.errors.AMQPError:
+                pass  # lost with its node
+            finally:
+                client.close()
+
+    def test_the_receivers_node(self):
+        received = []
+        self.enough = threading.Event()
+        thread = threading.Thread(target=self.receive, args=(received,), daemon=True)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(self.enough.set)
+        clients = Clients()
+        self.addCleanup(clients.close)
+        sender = clients.connect(self.mesh.nodes["A"]).sender(self.address)
+        self.send(clients, sender, received, range(10))
+        self.mesh.nodes["C"].kill()
+        self.mesh.nodes["C"].start()
+        self.send(clients, sender, received, range(10, 20))
+        self.assertEqual([f"{number}".encode() for number in range(20)], received)
+
+    @staticmethod
+    def send(clients, sender, received, numbers):
+        """Each until it has come: a client that has been lost may have taken one with it."""
+        for number in numbers:
+            body = f"{number}".encode()
+            sent = None
+
+            def come():
+                nonlocal sent
+                lost = sent is not None and sent.done and sent.outcome != "accepted"
+                if body not in received and sender.credit > 0 and (sent is None or lost):
+                    sent = sender.send(Message(body=body, inferred=True))
+                return body in received
+            clients.wait(come, f"message {number}")
 
 
 if __name__ == "__main__":
