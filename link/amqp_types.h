@@ -73,6 +73,15 @@ struct Terminus {
     std::vector<std::string> capabilities;  ///< symbols
 };
 
+/// Where else a peer can be found: an entry of the open property `failover-server-list`.
+struct FailoverServer {
+    std::string host;
+    std::string port;    ///< number; empty: the scheme's
+    std::string scheme;  ///< amqp, amqps, or empty
+
+    bool operator==(const FailoverServer&) const = default;
+};
+
 /// What the peer said in Open (AMQP 2.7.1).
 struct RemoteOpen {
     std::string container_id;
@@ -83,6 +92,8 @@ struct RemoteOpen {
     std::vector<std::string> offered_capabilities;
     std::vector<std::string> desired_capabilities;
     Properties properties;
+    std::vector<FailoverServer> failover;  ///< at most kFailoverMax of them
+    static constexpr std::size_t kFailoverMax = 16;
     std::string sasl_mechanism;  ///< empty: no SASL layer
     std::string user;            ///< authenticated identity, or empty
 };

@@ -95,8 +95,8 @@ void Connection::on_open(const RemoteOpen& open) {
     remote_ = open;
     opened_ = true;
     opened_at_ = plane_.now;
-    plane_.outlet.report(
-        report::ConnectionOpened{id_, options_.role, open.container_id, options_.owner});
+    plane_.outlet.report(report::ConnectionOpened{
+        id_, options_.role, open.container_id, options_.owner, open.failover});
     if (neighbour()) {
         open_neighbour_links();
     }

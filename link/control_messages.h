@@ -93,7 +93,8 @@ struct ConnectionOpened {
     ConnectionId id;
     ConnectionRole role = ConnectionRole::kNormal;
     std::string container;
-    std::uint64_t owner = 0;  ///< ConnectionOptions::owner
+    std::uint64_t owner = 0;               ///< ConnectionOptions::owner
+    std::vector<FailoverServer> failover;  ///< where else it says it can be found
 };
 
 struct ConnectionClosed {

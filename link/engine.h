@@ -53,6 +53,9 @@ struct EngineConfig {
     std::vector<std::string> offered_capabilities;
     std::vector<std::string> desired_capabilities;
     Properties properties;
+    /// An encoded map with symbols as keys (AMQP 1.6.23), sent in place of `properties` if it is
+    /// not empty: for values that PropertyValue does not hold.
+    std::string encoded_properties;
     bool sasl_required = false;            ///< a server refuses peers without a SASL layer
     bool use_sasl = false;                 ///< an initiator starts with a SASL layer
     std::string sasl_mechanisms;           ///< allowed, blank-separated; empty: ANONYMOUS

@@ -151,6 +151,64 @@ Properties to_properties(pn_data_t* data) {
     return properties;
 }
 
+/// One entry, whose map has just been found.
+FailoverServer to_server(pn_data_t* data) {
+    FailoverServer server;
+    const std::size_t count = pn_data_get_map(data) / 2;
+    pn_data_enter(data);
+    for (std::size_t i = 0; i < count && pn_data_next(data); ++i) {
+        const std::string key = to_key(data);
+        if (!pn_data_next(data)) {
+            break;
+        }
+        const PropertyValue value = to_value(data);
+        std::string text;
+        if (const auto* string = std::get_if<std::string>(&value)) {
+            text = *string;
+        } else if (const auto* number = std::get_if<std::int64_t>(&value)) {
+            text = std::to_string(*number);
+        } else if (const auto* count_value = std::get_if<std::uint64_t>(&value)) {
+            text = std::to_string(*count_value);
+        }
+        if (key == "network-host") {
+            server.host = text;
+        } else if (key == "port") {
+            server.port = text;
+        } else if (key == "scheme") {
+            server.scheme = text;
+        }
+    }
+    pn_data_exit(data);
+    return server;
+}
+
+/// The list of maps under `failover-server-list`; what is no such entry is left out.
+std::vector<FailoverServer> to_failover(pn_data_t* data) {
+    std::vector<FailoverServer> servers;
+    pn_data_rewind(data);
+    if (pn_data_next(data) && pn_data_type(data) == PN_MAP && pn_data_enter(data)) {
+        while (pn_data_next(data)) {
+            const bool wanted = to_key(data) == "failover-server-list";
+            if (!pn_data_next(data) || !wanted || pn_data_type(data) != PN_LIST) {
+                continue;
+            }
+            pn_data_enter(data);
+            while (pn_data_next(data) && servers.size() < RemoteOpen::kFailoverMax) {
+                if (pn_data_type(data) != PN_MAP) {
+                    continue;
+                }
+                auto server = to_server(data);
+                if (!server.host.empty() && server.host.size() < 256 && server.port.size() <= 5) {
+                    servers.push_back(std::move(server));
+                }
+            }
+            pn_data_exit(data);
+        }
+    }
+    pn_data_rewind(data);
+    return servers;
+}
+
 void put_value(pn_data_t* data, const PropertyValue& value) {
     if (const auto* flag = std::get_if<bool>(&value)) {
         pn_data_put_bool(data, *flag);
@@ -307,7 +365,14 @@ ProtonLifecycle::ProtonLifecycle(const EngineConfig& config, std::uint32_t windo
     }
     put_symbols(pn_connection_offered_capabilities(connection), config.offered_capabilities);
     put_symbols(pn_connection_desired_capabilities(connection), config.desired_capabilities);
-    put_properties(pn_connection_properties(connection), config.properties);
+    if (config.encoded_properties.empty()) {
+        put_properties(pn_connection_properties(connection), config.properties);
+    } else {
+        pn_data_t* properties = pn_connection_properties(connection);
+        pn_data_clear(properties);
+        pn_data_decode(
+            properties, config.encoded_properties.data(), config.encoded_properties.size());
+    }
 
     pn_transport_set_max_frame(transport, config.max_frame_size);
     pn_transport_set_channel_max(transport,
@@ -502,6 +567,7 @@ RemoteOpen ProtonLifecycle::remote_open() const {
     open.offered_capabilities = to_symbols(pn_connection_remote_offered_capabilities(connection));
     open.desired_capabilities = to_symbols(pn_connection_remote_desired_capabilities(connection));
     open.properties = to_properties(pn_connection_remote_properties(connection));
+    open.failover = to_failover(pn_connection_remote_properties(connection));
     if (impl_->use_sasl) {
         pn_sasl_t* sasl = pn_sasl(transport);
         if (pn_sasl_outcome(sasl) == PN_SASL_OK) {

@@ -69,6 +69,7 @@ class ValueWriter {
     void long_integer(std::int64_t value);
     void natural(std::uint64_t value);  ///< AMQP ulong
     void number(double value);
+    void symbol(std::string_view value);  ///< ASCII
     void string(std::string_view value);  ///< bytes that are not UTF-8 are replaced
     void value(const Value& value);
     void descriptor(std::uint8_t code);

@@ -75,6 +75,10 @@ void ValueWriter::string(std::string_view value) {
     }
 }
 
+void ValueWriter::symbol(std::string_view value) {
+    text(0xa3, 0xb3, value);
+}
+
 void ValueWriter::value(const Value& value) {  // NOLINT(misc-no-recursion): our own data
     if (const auto* string_value = value.as<std::string>()) {
         string(*string_value);

@@ -2,6 +2,7 @@
 //
 // Each raw attribute is found (deprecated names and other spellings included), checked for being
 // allowed, and converted to its type. What is missing gets its default. Every problem is reported.
+#include "mgmt/failover_urls.h"
 #include "mgmt/schema.h"
 #include "mgmt/schema_convert.h"
 
@@ -176,6 +177,10 @@ class Checker {
         } else if (type_.name == "listener" || type_.name == "connector") {
             check_port();
             check_http();
+            check_open_properties();
+            if (type_.name == "listener") {
+                check_failover_urls();
+            }
         } else if (type_.name == "router") {
             check_router_id();
         } else if (type_.name == "log") {
@@ -236,6 +241,55 @@ class Checker {
         const bool http = type_.name == "listener" && result_.row.boolean("http");
         if (http && result_.row.text("role") == "inter-router") {
             error(given_at("role"), "role: an HTTP listener is not for routers", "use normal");
+        }
+    }
+
+    void check_open_properties() {
+        constexpr auto kReserved = std::to_array<std::string_view>({"product",
+                                                                    "version",
+                                                                    "failover-server-list",
+                                                                    "network-host",
+                                                                    "port",
+                                                                    "scheme",
+                                                                    "hostname"});
+        constexpr std::size_t kBytesMax = 4096;
+        const auto* map = result_.row.at("openProperties").as<Map>();
+        if (map == nullptr || map->empty()) {
+            return;
+        }
+        const auto at = given_at("openProperties");
+        if (result_.row.text("role") == "inter-router") {
+            error(at, "openProperties: not between routers", "remove it");
+        }
+        for (const auto& [key, value] : *map) {
+            if (std::ranges::find(kReserved, key) != kReserved.end() || key.starts_with("qd.") ||
+                key.starts_with("x-opt-qd.")) {
+                error(at,
+                      fmt::format("openProperties: {} is the router's own", quoted(Value{key})),
+                      "take another name");
+            }
+            const auto is_symbol = [](unsigned char c) { return c > 0x20 && c < 0x7f; };
+            if (key.empty() || !std::ranges::all_of(key, is_symbol)) {
+                error(at,
+                      fmt::format("openProperties: {} is no symbol", quoted(Value{key})),
+                      "ASCII without blanks");
+            }
+        }
+        if (to_json(result_.row.at("openProperties")).size() > kBytesMax) {
+            error(at,
+                  fmt::format("openProperties: more than {} bytes", kBytesMax),
+                  "AMQP allows an open of 512 bytes (2.4.1); some clients take more");
+        }
+    }
+
+    void check_failover_urls() {
+        const auto parsed = parse_failover_urls(result_.row.text("failoverUrls"));
+        if (!parsed.error.empty()) {
+            error(given_at("failoverUrls"),
+                  "failoverUrls: " + parsed.error,
+                  "for example amqp://b.example:5672, amqp://c.example");
+        } else if (!parsed.urls.empty() && result_.row.text("role") == "inter-router") {
+            error(given_at("failoverUrls"), "failoverUrls: not for routers", "remove it");
         }
     }
 

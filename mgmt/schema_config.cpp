@@ -330,14 +330,14 @@ constexpr Attribute kSslProfile = {.name = "sslProfile",
                                    .description = "Name of the sslProfile to use.",
                                    .support = Support::kUnsupported,
                                    .advice = kNoTls};
-constexpr Attribute kOpenProperties = {.name = "openProperties",
-                                       .type = kMap,
-                                       .access = kCreate,
-                                       .description = "Added to the properties of AMQP open.",
-                                       .support = Support::kUnsupported,
-                                       .advice =
-                                           "remove it; own open properties are not offered "
-                                           "yet"};
+constexpr Attribute kOpenProperties = {
+    .name = "openProperties",
+    .type = kMap,
+    .access = kCreate,
+    .description =
+        "Added to the properties of AMQP open; JSON in braces. Not for routers, and not "
+        "the router's own: product, version, failover-server-list, network-host, port, "
+        "scheme, hostname, and what begins with qd. or x-opt-qd."};
 constexpr Attribute kMessageLogging = {.name = "messageLoggingComponents",
                                        .access = kCreate,
                                        .description = "Parts of messages that are logged.",
@@ -418,10 +418,10 @@ constexpr auto kListener = entity(
          .advice = "let clients use addresses with a prefix of their own"},
         {.name = "failoverUrls",
          .access = kCreate,
-         .description = "Other routers, told to clients in open.",
-         .aliases = "failoverList",
-         .support = Support::kUnsupported,
-         .advice = "give the list to the clients"},
+         .description = "Other servers that clients may turn to, told in open as "
+                        "failover-server-list: up to 16 of the form amqp://host:port, separated by "
+                        "commas.",
+         .aliases = "failoverList"},
         {.name = "http",
          .type = kBoolean,
          .access = kCreate,

@@ -7,9 +7,11 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include <charconv>
 #include <istream>
 #include <optional>
 #include <sstream>
+#include <system_error>
 #include <utility>
 
 namespace amqmesh::router {
@@ -24,6 +26,7 @@ struct Node {
     unsigned line = 0;
     std::string text;
     std::vector<Node> items;  // kMap: key, value, key, value, …
+    bool plain = false;       // kScalar: without quotes
 };
 
 // Builds Nodes; throws YAML::ParserException, which the caller of the parser catches, when the
@@ -39,7 +42,7 @@ class TreeBuilder : public YAML::EventHandler {
     void OnDocumentEnd() override {}
 
     void OnNull(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
-        add({Node::Kind::kNull, line_of(mark), {}, {}});
+        add({Node::Kind::kNull, line_of(mark), {}, {}, false});
     }
 
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
@@ -55,7 +58,8 @@ class TreeBuilder : public YAML::EventHandler {
         add({null ? Node::Kind::kNull : Node::Kind::kScalar,
              line_of(mark),
              null ? std::string{} : value,
-             {}});
+             {},
+             plain});
     }
 
     void OnSequenceStart(const YAML::Mark& mark,
@@ -87,7 +91,7 @@ class TreeBuilder : public YAML::EventHandler {
         if (stack_.size() >= kConfigDepthMax) {
             throw YAML::ParserException(mark, "nested too deeply");
         }
-        stack_.push_back({kind, line_of(mark), {}, {}});
+        stack_.push_back({kind, line_of(mark), {}, {}, false});
     }
 
     void close() {
@@ -125,23 +129,44 @@ bool parse(std::string_view text, Node& root, std::vector<ConfigProblem>& proble
     return true;
 }
 
-mgmt::Value to_value(const Node& node) {  // NOLINT(misc-no-recursion): kConfigDepthMax
+/// Numbers and booleans inside of lists and maps are what JSON says; a value of an attribute itself
+/// is text until its type is known (mgmt/schema.h).
+mgmt::Value typed(const std::string& text) {
+    if (text == "true" || text == "false") {
+        return text == "true";
+    }
+    const char* const end = text.data() + text.size();
+    std::int64_t integer = 0;
+    if (const auto read = std::from_chars(text.data(), end, integer);
+        read.ec == std::errc{} && read.ptr == end) {
+        return integer;
+    }
+    const bool numeric = text.find_first_not_of("+-.0123456789eE") == std::string::npos;
+    double number = 0;
+    if (const auto read = std::from_chars(text.data(), end, number);
+        numeric && read.ec == std::errc{} && read.ptr == end) {
+        return number;
+    }
+    return text;
+}
+
+mgmt::Value to_value(const Node& node, bool nested) {  // NOLINT(misc-no-recursion): kConfigDepthMax
     switch (node.kind) {
         case Node::Kind::kNull:
             return {};
         case Node::Kind::kScalar:
-            return node.text;
+            return nested && node.plain ? typed(node.text) : mgmt::Value{node.text};
         case Node::Kind::kList: {
             mgmt::List list;
             for (const Node& item : node.items) {
-                list.push_back(to_value(item));
+                list.push_back(to_value(item, true));
             }
             return list;
         }
         case Node::Kind::kMap: {
             mgmt::Map map;
             for (std::size_t i = 0; i + 1 < node.items.size(); i += 2) {
-                map.emplace_back(node.items[i].text, to_value(node.items[i + 1]));
+                map.emplace_back(node.items[i].text, to_value(node.items[i + 1], true));
             }
             return map;
         }
@@ -165,7 +190,7 @@ void add_entity(const Node& type, const Node& body, unsigned line, RawConfig& re
                 {key.line, false, type.text + ": an attribute's name has to be a word", ""});
             continue;
         }
-        entity.attributes.push_back({key.text, to_value(body.items[i + 1]), key.line});
+        entity.attributes.push_back({key.text, to_value(body.items[i + 1], false), key.line});
     }
     result.entities.push_back(std::move(entity));
 }
@@ -231,7 +256,7 @@ RawConfig read_yaml_config(std::string_view text) {
 
 mgmt::Value read_flow_value(std::string_view text, std::vector<ConfigProblem>& problems) {
     Node root;
-    return parse(text, root, problems) ? to_value(root) : mgmt::Value{};
+    return parse(text, root, problems) ? to_value(root, false) : mgmt::Value{};
 }
 
 }  // namespace amqmesh::router

@@ -1,5 +1,6 @@
 #include "router/configuration.h"
 
+#include "mgmt/amqp_value.h"
 #include "router/config_reader.h"
 
 #include <algorithm>
@@ -66,6 +67,43 @@ void read_endpoint(const mgmt::Row& row, EndpointConfig& endpoint) {
     endpoint.idle_timeout_ms = seconds_as_ms(row, "idleTimeoutSeconds");
     endpoint.link_capacity = to_u32(row, "linkCapacity");
     endpoint.sasl_mechanisms = row.text("saslMechanisms");
+    if (const auto* map = row.at("openProperties").as<mgmt::Map>()) {
+        endpoint.open_properties = *map;
+    }
+}
+
+// Open properties of every kind as one encoded map (AMQP 2.7.1): the router's own, the list of
+// other servers in the form that clients know (a list of maps), the configured ones.
+std::string encoded_properties(const link::Properties& own, const EndpointConfig& endpoint) {
+    std::string bytes;
+    mgmt::ValueWriter writer(bytes);
+    const std::size_t lists = endpoint.failover.empty() ? 0 : 1;
+    const auto map = writer.open_map(2 * (own.size() + lists + endpoint.open_properties.size()));
+    for (const auto& [key, value] : own) {
+        writer.symbol(key);
+        writer.string(std::get<std::string>(value));
+    }
+    if (lists != 0) {
+        writer.symbol("failover-server-list");
+        const auto list = writer.open_list(endpoint.failover.size());
+        for (const auto& server : endpoint.failover) {
+            const auto entry = writer.open_map(6);
+            writer.symbol("network-host");
+            writer.string(server.host);
+            writer.symbol("port");
+            writer.string(server.port);
+            writer.symbol("scheme");
+            writer.string(server.scheme);
+            writer.close(entry);
+        }
+        writer.close(list);
+    }
+    for (const auto& [key, value] : endpoint.open_properties) {
+        writer.symbol(key);
+        writer.value(value);
+    }
+    writer.close(map);
+    return bytes;
 }
 
 std::string random_id(RouterMode mode) {
@@ -291,6 +329,7 @@ ListenerConfig to_listener(const mgmt::Row& row) {
     listener.authenticate_peer = row.boolean("authenticatePeer");
     listener.http = row.boolean("http");
     return listener;
+    listener.failover = mgmt::parse_failover_urls(row.text("failoverUrls")).urls;
 }
 
 ConnectorConfig to_connector(const mgmt::Row& row) {
@@ -338,6 +377,9 @@ link::ConnectionOptions connection_options(const Configuration& node,
                          {"version", std::string{AMQMESH_VERSION}}};
     engine.sasl_required = endpoint.authenticate_peer;
     engine.sasl_mechanisms = endpoint.sasl_mechanisms;
+    if (!endpoint.open_properties.empty() || !endpoint.failover.empty()) {
+        engine.encoded_properties = encoded_properties(engine.properties, endpoint);
+    }
     engine.sasl_user = endpoint.sasl_user;
     engine.sasl_password = endpoint.sasl_password;
     // Brokers expect a SASL layer; between our own nodes it only costs round trips.

@@ -3,6 +3,7 @@
 
 #include "link/control_messages.h"
 #include "link/data_plane.h"
+#include "mgmt/failover_urls.h"
 #include "mgmt/schema.h"
 #include "router/config_reader.h"
 #include "router/log.h"
@@ -34,6 +35,8 @@ struct EndpointConfig {
     std::uint32_t link_capacity = 250;
     std::string sasl_mechanisms, sasl_user, sasl_password;
     bool authenticate_peer = false;
+    mgmt::Map open_properties;                ///< beside the router's own
+    std::vector<mgmt::FailoverUrl> failover;  ///< told to clients
 };
 
 struct ListenerConfig : EndpointConfig {

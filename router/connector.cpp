@@ -9,6 +9,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -75,16 +76,17 @@ struct Connector::Impl : std::enable_shared_from_this<Connector::Impl> {
                 self->connect(addresses);
             }
         };
-        const std::string port = port_number(config.port);
+        const std::string host = this->host();
+        const std::string port = port_number(this->port());
         switch (config.family) {
             case AddressFamily::kV4:
-                resolver.async_resolve(tcp::v4(), config.host, port, handler);
+                resolver.async_resolve(tcp::v4(), host, port, handler);
                 break;
             case AddressFamily::kV6:
-                resolver.async_resolve(tcp::v6(), config.host, port, handler);
+                resolver.async_resolve(tcp::v6(), host, port, handler);
                 break;
             case AddressFamily::kAny:
-                resolver.async_resolve(config.host, port, handler);
+                resolver.async_resolve(host, port, handler);
                 break;
         }
     }
@@ -131,10 +133,36 @@ struct Connector::Impl : std::enable_shared_from_this<Connector::Impl> {
                   "CONNECT_FAILED",
                   "connector={} host={} port={} error={}",
                   config.name,
-                  config.host,
-                  config.port,
+                  host(),
+                  port(),
                   why);
+        at = (at + 1) % (others.size() + 1);
         perform(fsm.on_refused(why));
+    }
+
+    // Its own place first, then those that the peer told, one try each, and round again.
+    void closed(const std::string& why, std::uint32_t retry_after_ms) {
+        const bool was_open = fsm.state() == ConnectorState::kSuccess;
+        at = was_open ? 0 : (at + 1) % (others.size() + 1);
+        perform(fsm.on_closed(now(), why, retry_after_ms));
+    }
+
+    void opened(const std::vector<link::FailoverServer>& told) {
+        if (at == 0 || !told.empty()) {
+            others = told;
+            at = std::min(at, others.size());
+        }
+        perform(fsm.on_opened(now()));
+    }
+
+    [[nodiscard]] const std::string& host() const {
+        return at == 0 ? config.host : others[at - 1].host;
+    }
+
+    [[nodiscard]] const std::string& port() const {
+        static const std::string kStandard = "5672";
+        const auto& port = at == 0 ? config.port : others[at - 1].port;
+        return port.empty() ? kStandard : port;
     }
 
     void stop() {
@@ -153,6 +181,8 @@ struct Connector::Impl : std::enable_shared_from_this<Connector::Impl> {
     const Connected connected;
     ConnectorFsm fsm;
     std::uint64_t attempt = 0;
+    std::vector<link::FailoverServer> others;  // at most RemoteOpen::kFailoverMax
+    std::size_t at = 0;                        // 0: config's place; else others[at - 1]
 };
 
 Connector::Connector(asio::io_context& io,
@@ -173,12 +203,12 @@ void Connector::stop() {
     impl_->stop();
 }
 
-void Connector::on_opened() {
-    impl_->perform(impl_->fsm.on_opened(now()));
+void Connector::on_opened(const std::vector<link::FailoverServer>& others) {
+    impl_->opened(others);
 }
 
 void Connector::on_closed(const std::string& why, std::uint32_t retry_after_ms) {
-    impl_->perform(impl_->fsm.on_closed(now(), why, retry_after_ms));
+    impl_->closed(why, retry_after_ms);
 }
 
 const ConnectorConfig& Connector::config() const {
@@ -187,6 +217,14 @@ const ConnectorConfig& Connector::config() const {
 
 const ConnectorFsm& Connector::fsm() const {
     return impl_->fsm;
+}
+
+const std::vector<link::FailoverServer>& Connector::others() const {
+    return impl_->others;
+}
+
+std::string Connector::place() const {
+    return impl_->host() + ':' + impl_->port();
 }
 
 }  // namespace amqmesh::router

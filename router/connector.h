@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace boost::asio {
 class io_context;
@@ -36,11 +37,15 @@ class Connector {
     void stop();
 
     // What the worker reported about the socket that was handed over.
-    void on_opened();
+    /// `others`: where else the peer says it can be found.
+    void on_opened(const std::vector<link::FailoverServer>& others);
     void on_closed(const std::string& why, std::uint32_t retry_after_ms);
 
     [[nodiscard]] const ConnectorConfig& config() const;
     [[nodiscard]] const ConnectorFsm& fsm() const;
+    /// What the peer told last, and where the attempt or connection of now goes.
+    [[nodiscard]] const std::vector<link::FailoverServer>& others() const;
+    [[nodiscard]] std::string place() const;
 
   private:
     struct Impl;

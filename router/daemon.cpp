@@ -43,6 +43,16 @@ constexpr routing::Time kDrainLimit = 45 * routing::kSecond;
 // The end of the process does not wait longer for peers than this.
 constexpr std::chrono::seconds kStopLimit{2};
 
+std::vector<mgmt::FailoverUrl> failover_urls(const std::vector<link::FailoverServer>& servers) {
+    std::vector<mgmt::FailoverUrl> urls;
+    for (const auto& server : servers) {
+        urls.push_back({server.scheme.empty() ? "amqp" : server.scheme,
+                        server.host,
+                        server.port.empty() ? "5672" : server.port});
+    }
+    return urls;
+}
+
 std::uint64_t random_seed() {
     std::random_device device;
     return (std::uint64_t{device()} << 32U) | device();
@@ -132,7 +142,7 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
         const auto connector = connectors.find(owner);
         if (connector != connectors.end()) {
             connector->second.connection = what.id;
-            connector->second.connector->on_opened();
+            connector->second.connector->on_opened(what.failover);
         }
     }
 
@@ -263,6 +273,7 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
             rows.push_back(open.row);
             rows.back()
                 .set("connectionStatus", to_string(fsm.state()))
+                .set("failoverUrls", mgmt::to_text(failover_urls(open.connector->others())))
                 .set("connectionMsg", fsm.message());
         }
         return rows;

@@ -119,7 +119,7 @@ TEST(ConfigReader, braces_keep_hashes_in_patterns_and_read_nested_json) {
     EXPECT_EQ(problems(config), "");
     EXPECT_EQ(summary(config, true),
               "address@1 pattern@2=a/#;\n"
-              "listener@4 openProperties@5={\"a\":\"1\",\"b\":[\"x\",\"true\"]} port@9=1;\n"
+              "listener@4 openProperties@5={\"a\":1,\"b\":[\"x\",true]} port@9=1;\n"
               "policy@11;\n");
 }
 
