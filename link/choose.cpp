@@ -107,7 +107,7 @@ Target Forwarder::pick_local(const AddressRoute& route, std::uint32_t& cursor) {
         index = index < count ? index : index % count;
         const auto& consumer = route.local[index];
         const auto gauge = plane_.shared->gauges.get(consumer.gauge);
-        if (gauge.free == GaugeBoard::kGone) {
+        if (gauge.free == GaugeBoard::kGone || refused(consumer)) {
             continue;
         }
         ++candidates;
@@ -192,7 +192,7 @@ Forwarder::RemoteChoice Forwarder::pick_remote(const AddressRoute& route,
         const auto index = (cursor + i) % count;
         const auto& remote = route.remote[index];
         const auto* way = plane_.table->route(remote.router);
-        if (way == nullptr) {
+        if (way == nullptr || (refusals_ != nullptr && refusals_->has(remote.router))) {
             continue;
         }
         ++best.candidates;
@@ -373,6 +373,16 @@ void Forwarder::choose_from_mesh(IncomingDelivery& in,
 }
 
 Target Forwarder::choose_again(const OutgoingDelivery& out) {
+    const auto* in = out.origin.worker == plane_.config.worker
+                         ? plane_.incoming.find(out.origin.slot, out.origin.generation)
+                         : nullptr;
+    refusals_ = in != nullptr ? in->refusals.get() : nullptr;
+    const auto target = choose_for(out);
+    refusals_ = nullptr;
+    return target;
+}
+
+Target Forwarder::choose_for(const OutgoingDelivery& out) {
     const auto& table = *plane_.table;
     reset_choice();
     if (out.label.egress != 0 && out.label.egress != table.self()) {

@@ -62,7 +62,8 @@ struct PlaneCounters {
     std::uint64_t presettled = 0, dropped_presettled = 0, accepted = 0, rejected = 0, released = 0,
                   modified = 0;
     std::uint64_t ingress = 0, egress = 0, transit = 0;
-    std::uint64_t hop_limit_drops = 0, multicast_duplicates = 0, bounced = 0, expired = 0;
+    std::uint64_t hop_limit_drops = 0, multicast_duplicates = 0, bounced = 0, expired = 0,
+                  redelivered = 0;
     AgeCounters ages;                 ///< of deliveries coming in
     RouterAges settle_ages;           ///< of unsettled deliveries that entered the mesh here
     std::uint64_t links_blocked = 0;  ///< without credit for more than 10 s; set by snapshots

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cassert>
+#include <string>
 
 namespace amqmesh::link {
 
@@ -53,6 +54,36 @@ constexpr std::string_view kBusy(
 
 DeliveryState busy() {
     return {Outcome::kOther, std::as_bytes(std::span(kBusy))};
+}
+
+namespace {
+
+// described(symbol "amqmesh:declined") list8 of one ubyte
+constexpr std::string_view kDeclined(
+    "\x00\xa3\x10"
+    "amqmesh:declined\xc0\x03\x01\x50",
+    23);
+
+}  // namespace
+
+DeliveryState declined(std::uint8_t left) {
+    static const auto states = [] {
+        std::array<std::string, MeshLabel::kOffersMax + 1> all;
+        for (std::size_t i = 0; i < all.size(); ++i) {
+            all.at(i) = std::string(kDeclined) + static_cast<char>(i);
+        }
+        return all;
+    }();
+    return {Outcome::kOther, std::as_bytes(std::span(states.at(left)))};
+}
+
+std::optional<std::uint8_t> declined_left(const DeliveryState& state) {
+    const std::string_view raw(reinterpret_cast<const char*>(state.raw.data()), state.raw.size());
+    if (state.outcome != Outcome::kOther || raw.size() != kDeclined.size() + 1 ||
+        !raw.starts_with(kDeclined)) {
+        return std::nullopt;
+    }
+    return static_cast<std::uint8_t>(raw.back());
 }
 
 bool is_busy(const DeliveryState& state) {

@@ -13,9 +13,13 @@
 #include "link/ids.h"
 #include "link/mesh_label.h"
 #include "link/slab.h"
+#include "routing/address_settings.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,6 +70,32 @@ DeliveryState busy();
 /// Encoded rejected outcome with an error (AMQP 3.4.3, 2.8.14). Texts of up to 200 bytes.
 std::string encode_rejected(std::string_view condition, std::string_view description);
 
+/// To the node where it entered the mesh: the consumers here released a delivery, and `left` other
+/// ones may still be asked (link/forwarder_offers.cpp).
+DeliveryState declined(std::uint8_t left);
+/// Nothing: another state.
+[[nodiscard]] std::optional<std::uint8_t> declined_left(const DeliveryState& state);
+
+/// How many consumers a message may be offered to after the first one, by the address's rule.
+[[nodiscard]] inline std::uint8_t offers_more(const routing::AddressRule& rule) {
+    const auto more = std::max<unsigned>(rule.delivery_attempts, 1) - 1;
+    return static_cast<std::uint8_t>(std::min(more, MeshLabel::kOffersMax));
+}
+
+/// Who has released a delivery.
+struct Refusals {
+    std::vector<ConsumerId> consumers;  ///< of this router
+    std::vector<routing::RouterId> routers;
+
+    [[nodiscard]] bool has(const ConsumerId& consumer) const {
+        return std::ranges::find(consumers, consumer) != consumers.end();
+    }
+
+    [[nodiscard]] bool has(routing::RouterId router) const {
+        return std::ranges::find(routers, router) != routers.end();
+    }
+};
+
 struct Copy {
     std::uint16_t worker = 0;
     std::uint32_t slot = kNoSlot;  ///< on this worker only
@@ -96,11 +126,12 @@ struct IncomingState {
     bool awaits_sender = false;   ///< ... and the sender is to settle
     bool in_process = false;      ///< collected for the node itself in `collected`
     bool multicast = false;
-    bool second_mode = false;    ///< the sender wants to settle last (AMQP 2.8.3)
-    bool kept = false;           ///< all of it is in `collected`, for another try
-    bool may_go_back = false;    ///< came over the mesh; the node it came from can try another one
-    std::uint8_t attempts = 0;   ///< how often another consumer was looked for
-    bool needs_address = false;  ///< anonymous: `collected` until properties.to is there
+    bool second_mode = false;   ///< the sender wants to settle last (AMQP 2.8.3)
+    bool kept = false;          ///< all of it is in `collected`, for another try
+    bool may_go_back = false;   ///< came over the mesh; the node it came from can try another one
+    std::uint8_t attempts = 0;  ///< how often another consumer was looked for
+    std::uint8_t offers_left = 0;  ///< how many consumers more may be asked if one releases it
+    bool needs_address = false;    ///< anonymous: `collected` until properties.to is there
     std::uint32_t message_format = 0;
     std::uint32_t held = 0;  ///< bytes counted by engine.hold()
     std::uint32_t copies_open = 0;
@@ -113,6 +144,8 @@ struct IncomingState {
 struct IncomingDelivery : IncomingState {
     std::vector<Copy> copies;  // these keep their storage when the slot is reused
     KeptState outcome;         // best so far
+    /// Consumers and routers that have released it; none, usually. Bounded by its offers.
+    std::unique_ptr<Refusals> refusals;
     /// Bytes kept here: up to the address of an anonymous message, a message for the node itself,
     /// or a copy of a short one on its way through the mesh, in case its consumer turns out to be
     /// gone.
@@ -123,6 +156,7 @@ struct IncomingDelivery : IncomingState {
         copies.clear();
         outcome.outcome = Outcome::kNone;
         outcome.raw.clear();
+        refusals.reset();
         collected.clear();
     }
 };

@@ -112,7 +112,8 @@ class Forwarder {
     void on_copy_outcome(const DeliveryId& origin,
                          std::uint16_t copy,
                          const DeliveryState& state,
-                         bool final);
+                         bool final,
+                         const ConsumerId& consumer);
     void hold(IncomingDelivery& in, std::size_t bytes);
     void unhold(IncomingDelivery& in, std::size_t bytes);
     IncomingLink* link_of(const IncomingDelivery& in, Connection*& connection);
@@ -152,6 +153,7 @@ class Forwarder {
     [[nodiscard]] bool gone(const routing::LocalConsumer& consumer) const;
     /// Another way for a copy that was not sent; kNone: not now.
     Target choose_again(const OutgoingDelivery& out);
+    Target choose_for(const OutgoingDelivery& out);
     static std::uint32_t local_gauge(const routing::AddressRoute& route, const Target& target);
     void forget_balanced(const IncomingDelivery& in);
 
@@ -233,6 +235,19 @@ class Forwarder {
     std::optional<Time> tick_demand();
     void reset_choice();
 
+    // other consumers for what one has released (link/forwarder_offers.cpp)
+    void prepare_offers(IncomingDelivery& in, const Payload& payload);
+    /// True: it was released and somebody else is asked, or whoever can do that is told.
+    bool offer_to_another(std::uint32_t slot,
+                          const DeliveryState& state,
+                          const ConsumerId& consumer);
+    [[nodiscard]] bool another_exists(const IncomingDelivery& in) const;
+    [[nodiscard]] ConsumerId consumer_of(const OutgoingDelivery& out);
+
+    [[nodiscard]] bool refused(const routing::LocalConsumer& consumer) const {
+        return refusals_ != nullptr && refusals_->has(consumer.id);
+    }
+
     // time to live (link/forwarder_time.cpp)
     /// The copy begins to wait here, or goes on waiting somewhere else.
     void note_waiting(OutgoingDelivery& out);
@@ -251,9 +266,10 @@ class Forwarder {
     void post(std::uint16_t worker, const Record& record, std::span<const std::byte> payload);
 
     Plane& plane_;
-    std::vector<Target> targets_;  // scratch of one forward()
-    bool none_free_ = false;       // all destinations were busy when targets_ was filled ...
-    bool choice_ = false;          // ... and there was more than one
+    std::vector<Target> targets_;         // scratch of one forward()
+    bool none_free_ = false;              // all destinations were busy when targets_ was filled ...
+    bool choice_ = false;                 // ... and there was more than one
+    const Refusals* refusals_ = nullptr;  // of the delivery being chosen for
     DemandBook demand_;
     std::vector<routing::AddressHash> freed_;  // to be served at the end of the burst
     Time next_probe_ = 0;

@@ -129,7 +129,9 @@ void Forwarder::begin_from_client(Connection& connection,
     const auto& route = cached_route(connection, in.link, link);
     in.label = route.label;
     in.label.presettled = in.presettled;
-    in.label.sequence = std::uint32_t{plane_.config.worker} << 26U | (++sequence_ & 0x3ffffffU);
+    in.label.sequence =
+        std::uint32_t{plane_.config.worker} << 26U | (++sequence_ & MeshLabel::kNumberMask);
+    in.offers_left = link.offers_more;
     if (in.presettled && payload.bytes.empty() && !payload.more) {
         // Some clients send an empty transfer in place of a message that expired: nothing to
         // forward.
@@ -174,6 +176,7 @@ void Forwarder::route_anonymous(std::uint32_t slot, const Payload& payload) {
     if (rule != nullptr && rule->priority) {
         in.label.priority = priority_class(*rule->priority);
     }
+    in.offers_left = rule != nullptr ? offers_more(*rule) : std::uint8_t{0};
     count_ingress(
         in,
         plane_.address_counters(is_temporary(text) ? Plane::kSharedCounters : in.label.address));
@@ -224,6 +227,7 @@ void Forwarder::begin_from_mesh(Connection& connection,
     reset_choice();
     choose_from_mesh(in, link, connection.id());
     if (ends_here) {
+        in.offers_left = in.label.offers();
         in.may_go_back = link.purpose == LinkPurpose::kShortLane && !payload.more &&
                          payload.bytes.size() <= kKeptMax;
         demand_.refresh(in.label.address, in.label.ingress, plane_.now);
@@ -264,6 +268,9 @@ void Forwarder::forward(std::uint32_t slot, const ConnectionId& arrival, const P
             deliver_in_process(slot);
         }
         return;
+    }
+    if (in.offers_left != 0) {
+        prepare_offers(in, payload);
     }
     if (must_queue(in, arrival, payload)) {
         targets_.front() = {Target::Kind::kQueue, {}, {}, 0};
@@ -388,8 +395,8 @@ void Forwarder::settle(std::uint32_t slot, const DeliveryState& given) {
     auto* link = link_of(in, connection);
     const bool to_client = link != nullptr && (link->purpose == LinkPurpose::kEndpoint ||
                                                link->purpose == LinkPurpose::kAnonymous);
-    const bool nobody =
-        is_unreached(given) || is_busy(given) || (in.multicast && given.outcome == Outcome::kNone);
+    const bool nobody = is_unreached(given) || is_busy(given) || declined_left(given) ||
+                        (in.multicast && given.outcome == Outcome::kNone);
     const auto state = to_client && nobody ? DeliveryState{Outcome::kReleased, {}} : given;
     if (in.balanced_egress != 0) {
         forget_balanced(in);
@@ -452,7 +459,8 @@ void Forwarder::maybe_release_slot(std::uint32_t slot) {
 void Forwarder::on_copy_outcome(const DeliveryId& origin,
                                 std::uint16_t copy,
                                 const DeliveryState& state,
-                                bool final) {
+                                bool final,
+                                const ConsumerId& consumer) {
     auto* in = plane_.incoming.find(origin.slot, origin.generation);
     if (in == nullptr || copy >= in->copies.size() || in->copies[copy].done) {
         return;
@@ -484,6 +492,9 @@ void Forwarder::on_copy_outcome(const DeliveryId& origin,
     }
     if (!in->multicast && in->egress != 0 && is_unreached(state) && in->attempts < kAttemptsMax) {
         retry(origin.slot);
+        return;
+    }
+    if (in->offers_left != 0 && offer_to_another(origin.slot, state, consumer)) {
         return;
     }
     if (!in->multicast) {
@@ -578,7 +589,8 @@ void Forwarder::originate(std::string_view address, std::span<const std::byte> m
     in.label.presettled = true;
     in.label.ingress = plane_.table->self();
     in.label.address = routing::hash_key(key->key());
-    in.label.sequence = std::uint32_t{plane_.config.worker} << 26U | (++sequence_ & 0x3ffffffU);
+    in.label.sequence =
+        std::uint32_t{plane_.config.worker} << 26U | (++sequence_ & MeshLabel::kNumberMask);
     in.label.hop_limit = 255;
     reset_choice();
     if (key->kind == routing::AddressClass::kTopological) {

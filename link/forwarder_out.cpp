@@ -491,11 +491,13 @@ void Forwarder::conclude(std::uint32_t out_slot, const DeliveryState& state) {
 }
 
 void Forwarder::tell_origin(const OutgoingDelivery& out, const DeliveryState& state, bool final) {
+    const auto consumer = state.outcome == Outcome::kReleased ? consumer_of(out) : ConsumerId{};
     if (out.origin.worker == plane_.config.worker) {
-        on_copy_outcome(out.origin, out.copy, state, final);
+        on_copy_outcome(out.origin, out.copy, state, final, consumer);
         return;
     }
     auto record = record_for(RecordKind::kOutcome, out);
+    record.target.consumer = consumer;
     record.outcome = state.outcome;
     record.settled = final;
     post(out.origin.worker, record, state.raw);

@@ -93,7 +93,11 @@ void Forwarder::on_record(const Record& record, std::span<const std::byte> paylo
             }
             return;
         case RecordKind::kOutcome:
-            on_copy_outcome(record.origin, record.copy, {record.outcome, payload}, record.settled);
+            on_copy_outcome(record.origin,
+                            record.copy,
+                            {record.outcome, payload},
+                            record.settled,
+                            record.target.consumer);
             return;
     }
 }

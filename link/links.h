@@ -65,6 +65,8 @@ struct IncomingLink {
     routing::Treatment treatment = routing::Treatment::kBalanced;
     ReceiverSettleMode receiver_settle_mode = ReceiverSettleMode::kFirst;
     std::uint8_t priority = MeshLabel::kPriorityOfHeader;  ///< or the configured one's class
+    std::uint8_t offers_more =
+        0;  ///< consumers that its messages may be offered to after the first
     std::uint32_t capacity = 0;
     std::uint32_t outstanding = 0;  ///< deliveries that have not left the mesh
     bool starved = false;           ///< waits for memory: on the list of those to be looked at

@@ -7,7 +7,8 @@
 //          one (the three bits above)
 //   1      hop limit
 //   2..3   flow hash (anycast) or topology digest (multicast)
-//   4..7   sequence of the ingress router
+//   4..7   sequence of the ingress router; of an anycast delivery bits 23..25 say how many
+//          consumers more it may be offered to, if the first one releases it
 //   8..15  ingress router id
 //   16..23 egress router id; 0: multicast
 //   24..31 address hash
@@ -50,6 +51,20 @@ struct MeshLabel {
     routing::AddressHash address = 0;
 
     [[nodiscard]] bool multicast() const { return egress == 0; }
+
+    /// Sequence of an anycast delivery: worker, offers, number.
+    static constexpr unsigned kOffersShift = 23;
+    static constexpr unsigned kOffersMax = 7;
+    static constexpr std::uint32_t kNumberMask = (1U << kOffersShift) - 1;
+
+    [[nodiscard]] std::uint8_t offers() const {
+        return static_cast<std::uint8_t>(sequence >> kOffersShift & kOffersMax);
+    }
+
+    void set_offers(std::uint8_t offers) {
+        sequence = (sequence & ~(kOffersMax << kOffersShift)) | std::uint32_t{offers}
+                                                                    << kOffersShift;
+    }
 
     [[nodiscard]] Bytes encode() const;
     /// Nothing: not 32 bytes, another version, or no ingress or address.

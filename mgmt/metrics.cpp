@@ -157,6 +157,13 @@ void describe_deliveries(Families& out, const Row& router) {
             counter("amqmesh_dropped_presettled_deliveries_total",
                     "Settled deliveries that nobody could receive."),
             router.at("droppedPresettledDeliveries"));
+    add_one(out,
+            counter("amqmesh_expired_deliveries_total", "Deliveries whose time to live ran out."),
+            router.at("expiredDeliveries"));
+    add_one(out,
+            counter("amqmesh_redelivered_deliveries_total",
+                    "Deliveries that a consumer released and another one was offered."),
+            router.at("redeliveredDeliveries"));
     auto delayed = counter("amqmesh_delayed_deliveries_total",
                            "Deliveries settled late: more than 1 s or more than 10 s after they "
                            "came in.");

@@ -207,6 +207,7 @@ class Loader {
         node.heartbeat_ms = to_u32(row, "heartbeatMilliseconds");
         node.detect_mult = to_u32(row, "heartbeatMultiplier");
         node.max_paths = to_u32(row, "maxPaths");
+        node.payload_bytes_max = std::size_t{to_u32(row, "payloadMemoryMebibytes")} << 20U;
         node.router_row.push_back(std::move(row));
     }
 
@@ -328,8 +329,8 @@ ListenerConfig to_listener(const mgmt::Row& row) {
     listener.handshake_timeout_ms = seconds_as_ms(row, "initialHandshakeTimeoutSeconds");
     listener.authenticate_peer = row.boolean("authenticatePeer");
     listener.http = row.boolean("http");
-    return listener;
     listener.failover = mgmt::parse_failover_urls(row.text("failoverUrls")).urls;
+    return listener;
 }
 
 ConnectorConfig to_connector(const mgmt::Row& row) {
@@ -349,6 +350,7 @@ routing::AddressRule to_address_rule(const mgmt::Row& row) {
     if (row.has("priority")) {
         rule.priority = static_cast<std::uint8_t>(row.integer("priority"));
     }
+    rule.delivery_attempts = static_cast<std::uint8_t>(row.integer("maxDeliveryAttempts"));
     return rule;
 }
 
@@ -375,11 +377,11 @@ link::ConnectionOptions connection_options(const Configuration& node,
     engine.offered_capabilities = {"ANONYMOUS-RELAY"};
     engine.properties = {{"product", std::string{"amqmesh"}},
                          {"version", std::string{AMQMESH_VERSION}}};
-    engine.sasl_required = endpoint.authenticate_peer;
-    engine.sasl_mechanisms = endpoint.sasl_mechanisms;
     if (!endpoint.open_properties.empty() || !endpoint.failover.empty()) {
         engine.encoded_properties = encoded_properties(engine.properties, endpoint);
     }
+    engine.sasl_required = endpoint.authenticate_peer;
+    engine.sasl_mechanisms = endpoint.sasl_mechanisms;
     engine.sasl_user = endpoint.sasl_user;
     engine.sasl_password = endpoint.sasl_password;
     // Brokers expect a SASL layer; between our own nodes it only costs round trips.

@@ -230,6 +230,8 @@ link::PlaneCounters sum_counters(const Snapshots::Parts& parts) {
         sum.ingress += one.ingress;
         sum.egress += one.egress;
         sum.transit += one.transit;
+        sum.expired += one.expired;
+        sum.redelivered += one.redelivered;
         sum.ages.delayed_1s += one.ages.delayed_1s;
         sum.ages.delayed_10s += one.ages.delayed_10s;
         sum.ages.stuck += one.ages.stuck;
@@ -375,6 +377,8 @@ mgmt::Row router_row(const Snapshots::Parts& parts,
         .set("deliveriesIngressRouteContainer", 0)
         .set("deliveriesEgressRouteContainer", 0)
         .set("deliveriesRedirectedToFallback", 0)
+        .set("expiredDeliveries", counters.expired)
+        .set("redeliveredDeliveries", counters.redelivered)
         .set("linksBlocked", counters.links_blocked)
         .set("uptimeSeconds", seconds_since(times.started, times.now))
         .set("memoryUsage", resident_bytes())

@@ -1,5 +1,5 @@
-// What the configuration says about addresses: `address { prefix|pattern, distribution, priority
-// }`.
+// What the configuration says about addresses: `address { prefix|pattern, distribution, priority,
+// maxDeliveryAttempts }`.
 #pragma once
 
 #include "routing/types.h"
@@ -18,6 +18,7 @@ struct AddressRule {
                           ///< `p` is the pattern `p/#`
     Treatment treatment = Treatment::kBalanced;
     std::optional<std::uint8_t> priority;  ///< 0..9, overrides the message header's
+    std::uint8_t delivery_attempts = 1;    ///< consumers that an anycast message is offered to
 };
 
 /// Immutable rule set. Exact token > '*' > '#', decided token by token from the left.

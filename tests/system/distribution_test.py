@@ -233,6 +233,86 @@ class InARing(DistributionTest):
         self.assertTrue(all(count >= 20 for count in transit.values()), transit)
 
 
+class OfferedAgain(DistributionTest):
+    """What a consumer releases goes to another one where the address says so."""
+
+    @classmethod
+    def topology(cls, mesh):
+        mesh.line("ABC", sections={"address": [
+            {"prefix": "again", "distribution": "balanced", "maxDeliveryAttempts": 4},
+            {"prefix": "again/near", "distribution": "closest", "maxDeliveryAttempts": 2}]})
+
+    def start(self, address, names):
+        receivers = [self.clients.connect(self.nodes[name]).receiver(address, answer=None) for name in names]
+        return receivers, self.sender_knowing("A", address, set(names))
+
+    def run_until(self, sent, receivers, decide):
+        def step():
+            for receiver in receivers:
+                while receiver.messages:
+                    decide(receiver, receiver.messages.pop())
+            return all(one.done for one in sent)
+        self.clients.wait(step, "every outcome", 60)
+        self.assertEqual({1}, {one.outcomes_seen for one in sent})
+
+    def test_every_consumer_is_asked_at_most_once(self):
+        receivers, sender = self.start("again/" + self.address, "ABCC")
+        asked = {}
+
+        def decide(receiver, message):
+            asked.setdefault(message.body, []).append(receiver)
+            message.release()
+        sent = [sender.send(f"{number}") for number in range(50)]
+        self.run_until(sent, receivers, decide)
+        self.assertEqual({"released"}, {one.outcome for one in sent})
+        for body, by in asked.items():
+            self.assertEqual(4, len(set(by)), body)
+            self.assertEqual(4, len(by), body)
+
+    def test_the_one_that_takes_it_is_found(self):
+        receivers, sender = self.start("again/" + self.address, "ABC")
+        taken = []
+
+        def decide(receiver, message):
+            if receiver is receivers[2]:
+                taken.append(message.body)
+                message.accept()
+            else:
+                message.release()
+        sent = [sender.send(f"{number}") for number in range(100)]
+        self.run_until(sent, receivers, decide)
+        self.assertEqual({"accepted"}, {one.outcome for one in sent})
+        self.assertEqual(sorted(f"{number}" for number in range(100)), sorted(taken))
+
+    def test_two_attempts_and_no_more(self):
+        receivers, sender = self.start("again/near/" + self.address, "ABC")
+        asked = []
+
+        def decide(receiver, message):
+            asked.append(receiver)
+            message.release()
+        sent = [sender.send("x")]
+        self.run_until(sent, receivers, decide)
+        self.assertEqual(["released"], [one.outcome for one in sent])
+        self.assertEqual(2, len(set(asked)))
+        rows = Management(self.at("A")).query("router", "redeliveredDeliveries")
+        self.assertGreaterEqual(rows[0]["redeliveredDeliveries"], 1)
+
+    def test_other_outcomes_are_final(self):
+        receivers, sender = self.start("again/" + self.address, "BC")
+        for answer, outcome in ((lambda message: message.reject(), "rejected"),
+                                (lambda message: message.modify(failed=True), "modified")):
+            asked = []
+
+            def decide(receiver, message):
+                asked.append(receiver)
+                answer(message)
+            sent = [sender.send("x")]
+            self.run_until(sent, receivers, decide)
+            self.assertEqual([outcome], [one.outcome for one in sent])
+            self.assertEqual(1, len(asked))
+
+
 class Rules(MeshTest):
     """Which rule is for an address: exact before `*` before `#`, token by token."""
 
