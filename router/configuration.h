@@ -55,6 +55,7 @@ struct Configuration {
     std::uint32_t heartbeat_ms = 300;
     std::uint32_t detect_mult = 3;
     std::uint32_t max_paths = 4;
+    std::size_t payload_bytes_max = std::size_t{512} << 20U;  ///< that waits, of all workers
     routing::Treatment default_treatment = routing::Treatment::kBalanced;
     std::vector<ListenerConfig> listeners;
     std::vector<ConnectorConfig> connectors;

@@ -70,6 +70,7 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
                   [](const link::Report& report) { return weigh(report); }),
           workers(configuration.workers,
                   configuration.id,
+                  configuration.payload_bytes_max,
                   reports.sender(),
                   [this] { asio::post(io, [this] { workers.flush_pending(); }); }),
           control({.configuration = &configuration,
@@ -247,8 +248,8 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
             std::make_unique<Connector>(io, config, random_seed(), [this, owner](UniqueFd fd) {
                 const auto found = connectors.find(owner);
                 if (found != connectors.end()) {
-                    const ConnectorConfig& known = found->second.connector->config();
-                    adopt(std::move(fd), known, owner, true, known.host + ':' + known.port);
+                    const Connector& known = *found->second.connector;
+                    adopt(std::move(fd), known.config(), owner, true, known.place());
                 }
             });
         row.set("name", config.name);
@@ -272,8 +273,8 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
             const ConnectorFsm& fsm = open.connector->fsm();
             rows.push_back(open.row);
             rows.back()
-                .set("connectionStatus", to_string(fsm.state()))
                 .set("failoverUrls", mgmt::to_text(failover_urls(open.connector->others())))
+                .set("connectionStatus", to_string(fsm.state()))
                 .set("connectionMsg", fsm.message());
         }
         return rows;

@@ -65,7 +65,8 @@ struct Worker::Impl final : link::PlaneOutlet, SocketHost {
           data_plane({.worker = options.index,
                       .workers = options.count,
                       .router_name = options.router_name,
-                      .shared = options.shared},
+                      .shared = options.shared,
+                      .held_bytes_max = options.payload_bytes_max},
                      *this) {}
 
     // -- mailboxes --------------------------------------------------------------------------------

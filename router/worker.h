@@ -39,6 +39,7 @@ class Worker {
         std::uint16_t index = 0;
         std::uint16_t count = 1;
         std::string router_name;
+        std::size_t payload_bytes_max = 0;          ///< of all workers together
         std::shared_ptr<link::SharedState> shared;  ///< one for all workers of the process
         MailboxSender<link::Report> reports;
         std::function<void()> item_space;   ///< a refused try_push of an item may be tried again

@@ -15,6 +15,7 @@ constexpr std::size_t kRepliesPendingMax = 1000;
 
 WorkerPool::WorkerPool(std::uint16_t count,
                        const std::string& router_name,
+                       std::size_t payload_bytes_max,
                        const MailboxSender<link::Report>& reports,
                        const std::function<void()>& retry)
     : lanes_(count) {
@@ -26,6 +27,7 @@ WorkerPool::WorkerPool(std::uint16_t count,
         options.index = index;
         options.count = count;
         options.router_name = router_name;
+        options.payload_bytes_max = payload_bytes_max;
         options.shared = shared;
         options.reports = reports;
         options.item_space = retry;

@@ -21,6 +21,7 @@ class WorkerPool {
     /// `retry` is called on some worker's thread when flush_pending() can make progress.
     WorkerPool(std::uint16_t count,
                const std::string& router_name,
+               std::size_t payload_bytes_max,
                const MailboxSender<link::Report>& reports,
                const std::function<void()>& retry);
     ~WorkerPool();
