@@ -191,27 +191,31 @@ Forwarder::RemoteChoice Forwarder::pick_remote(const AddressRoute& route,
     for (std::uint32_t i = 0; i < count; ++i) {
         const auto index = (cursor + i) % count;
         const auto& remote = route.remote[index];
-        const auto* way = plane_.table->route(remote.router);
-        if (way == nullptr || (refusals_ != nullptr && refusals_->has(remote.router))) {
+        const auto* way = plane_.table->route(remote);
+        if (way == nullptr) {
+            continue;
+        }
+        const auto router = plane_.table->router(remote);
+        if (refusals_ != nullptr && refusals_->has(router)) {
             continue;
         }
         ++best.candidates;
         std::uint64_t value = way->cost;
         bool busy = false;
-        if (remote.weight == 0) {
+        if (remote.weight() == 0) {
             value += kDrainingValue;
         }
         if (route.treatment == Treatment::kBalanced) {
-            const auto found = balanced_.find(balance_key(route.hash, remote.router));
+            const auto found = balanced_.find(balance_key(route.hash, router));
             const std::uint64_t outstanding = found == balanced_.end() ? 0 : found->second;
-            busy = demand_.busy(route.hash, remote.router, plane_.now);
+            busy = demand_.busy(route.hash, router, plane_.now);
             value += outstanding;
             if (busy || outstanding >= kRemoteOutstandingMax) {
                 value += kBusyValue;
             }
         }
         if (best.router == 0 || value < best.value) {
-            best.router = remote.router;
+            best.router = router;
             best.value = value;
             best.index = index;
             best.busy = busy;
@@ -278,7 +282,7 @@ void Forwarder::add_branches(const routing::Topology& topology,
     const auto& tree = trees_.tree(topology, origin);
     std::vector<bool> wanted(tree.children.size(), false);
     for (const auto& remote : route.remote) {
-        const auto index = topology.index_of(remote.router);
+        const auto index = topology.index_of(plane_.table->router(remote));
         if (index == routing::Topology::npos || index >= tree.branch.size() ||
             tree.branch[index] < 0) {
             continue;

@@ -49,7 +49,7 @@ bool Forwarder::give_back(const IncomingDelivery& in) {
 
 bool Forwarder::others_reachable(const routing::AddressRoute& route) const {
     return std::ranges::any_of(route.remote, [this](const routing::RemoteConsumers& remote) {
-        return plane_.table->route(remote.router) != nullptr;
+        return plane_.table->route(remote) != nullptr;
     });
 }
 

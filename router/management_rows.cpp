@@ -158,7 +158,7 @@ mgmt::Row address_row(const routing::AddressRoute& address,
                       const mgmt::EntityType& type) {
     mgmt::List routers;
     for (const routing::RemoteConsumers& remote : address.remote) {
-        if (const routing::RouterRoute* route = table.route(remote.router)) {
+        if (const routing::RouterRoute* route = table.route(remote)) {
             routers.emplace_back(route->name);
         }
     }

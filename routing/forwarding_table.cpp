@@ -1,6 +1,7 @@
 #include "routing/forwarding_table.h"
 
 #include "routing/address_key.h"
+#include "routing/assert.h"
 
 #include <algorithm>
 #include <utility>
@@ -24,7 +25,7 @@ const RouterRoute* ForwardingTable::route(RouterId router) const {
 bool ForwardingTable::routable(const AddressRoute& address) const {
     return address.in_process != InProcess::kNone || !address.local.empty() ||
            std::ranges::any_of(address.remote, [this](const RemoteConsumers& remote) {
-               return route(remote.router) != nullptr;
+               return route(remote) != nullptr;
            });
 }
 
@@ -40,6 +41,7 @@ ForwardingTableBuilder::ForwardingTableBuilder(RouterId self, std::string self_n
     table_.settings_ = std::make_shared<const AddressSettings>();
     table_.routers_ = std::make_shared<const std::unordered_map<RouterId, RouterRoute>>();
     table_.adjacencies_ = std::make_shared<const std::unordered_map<AdjacencyId, ConnectionId>>();
+    table_.numbered_ = std::make_shared<const ForwardingTable::Numbered>();
 }
 
 void ForwardingTableBuilder::set_settings(std::shared_ptr<const AddressSettings> settings) {
@@ -142,18 +144,62 @@ void ForwardingTableBuilder::set_remote(std::string_view key,
         route.remote.begin(),
         route.remote.end(),
         router,
-        [](const RemoteConsumers& entry, RouterId id) { return entry.router < id; });
-    const bool known = place != route.remote.end() && place->router == router;
+        [this](const RemoteConsumers& entry, RouterId id) { return ids_[entry.number()] < id; });
+    const bool known = place != route.remote.end() && ids_[place->number()] == router;
     if (!present) {
         if (known) {
+            give_number_back(place->number());
             route.remote.erase(place);
         }
         drop_if_empty(route);
     } else if (known) {
-        place->weight = weight;
+        *place = {place->number(), weight};
     } else {
-        route.remote.insert(place, RemoteConsumers{router, weight});
+        const auto before = place - route.remote.begin();
+        if (route.remote.size() == route.remote.capacity()) {
+            route.remote.reserve(route.remote.size() + route.remote.size() / 8 + 1);
+        }
+        route.remote.insert(route.remote.begin() + before,
+                            RemoteConsumers{take_number(router), weight});
     }
+}
+
+std::uint32_t ForwardingTableBuilder::take_number(RouterId router) {
+    const auto [entry, fresh] = numbers_.try_emplace(router, 0);
+    if (fresh) {
+        if (free_numbers_.empty()) {
+            AMQMESH_ASSERT(ids_.size() < RemoteConsumers::kNumberMax);
+            free_numbers_.push_back(static_cast<std::uint32_t>(ids_.size()));
+            ids_.push_back(0);
+            uses_.push_back(0);
+        }
+        entry->second = free_numbers_.back();
+        free_numbers_.pop_back();
+        ids_[entry->second] = router;
+        numbers_changed_ = true;
+    }
+    ++uses_[entry->second];
+    return entry->second;
+}
+
+void ForwardingTableBuilder::give_number_back(std::uint32_t number) {
+    if (--uses_[number] == 0) {
+        numbers_.erase(ids_[number]);
+        ids_[number] = 0;
+        free_numbers_.push_back(number);
+        numbers_changed_ = true;
+    }
+}
+
+void ForwardingTableBuilder::resolve_numbers() {
+    auto numbered = std::make_shared<ForwardingTable::Numbered>();
+    numbered->ids = ids_;
+    numbered->routes.reserve(ids_.size());
+    for (const RouterId router : ids_) {
+        numbered->routes.push_back(table_.route(router));
+    }
+    table_.numbered_ = std::move(numbered);
+    numbers_changed_ = false;
 }
 
 std::size_t ForwardingTableBuilder::local_count(std::string_view key) const {
@@ -187,8 +233,11 @@ void ForwardingTableBuilder::resolve_routes() {
 }
 
 std::shared_ptr<const ForwardingTable> ForwardingTableBuilder::publish(TableChange& change) {
-    if (routes_changed_) {
-        resolve_routes();
+    if (routes_changed_ || numbers_changed_) {
+        if (routes_changed_) {
+            resolve_routes();
+        }
+        resolve_numbers();
     }
     ++table_.generation_;
     change = std::move(change_);

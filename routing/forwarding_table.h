@@ -11,6 +11,7 @@
 #include "routing/topology_history.h"
 #include "routing/types.h"
 
+#include <algorithm>
 #include <array>
 #include <compare>
 #include <cstdint>
@@ -48,9 +49,23 @@ struct LocalConsumer {
     std::uint32_t gauge = 0;  ///< where its credit can be seen by other workers (link/gauges.h)
 };
 
-struct RemoteConsumers {
-    RouterId router = 0;
-    std::uint32_t weight = 1;  ///< 0: draining, use only if alone
+/// A router that has consumers of an address. Four bytes, as there may be millions: the router by a
+/// number that the table knows (ForwardingTable::router).
+class RemoteConsumers {
+  public:
+    static constexpr std::uint32_t kNumberMax = (1U << 24U) - 1;
+
+    /// Weights above 255 count as 255.
+    RemoteConsumers(std::uint32_t number, std::uint32_t weight)
+        : packed_(number << 8U | std::min(weight, 255U)) {}
+
+    [[nodiscard]] std::uint32_t number() const { return packed_ >> 8U; }
+
+    /// 0: draining, use only if alone.
+    [[nodiscard]] std::uint32_t weight() const { return packed_ & 0xffU; }
+
+  private:
+    std::uint32_t packed_;
 };
 
 struct AddressRoute {
@@ -74,6 +89,16 @@ class ForwardingTable {
     [[nodiscard]] const AddressRoute* find(AddressHash hash) const;
     /// nullptr: never heard of, or unreachable.
     [[nodiscard]] const RouterRoute* route(RouterId router) const;
+
+    /// The same for a router of an address of this table.
+    [[nodiscard]] const RouterRoute* route(const RemoteConsumers& remote) const {
+        return numbered_->routes[remote.number()];
+    }
+
+    [[nodiscard]] RouterId router(const RemoteConsumers& remote) const {
+        return numbered_->ids[remote.number()];
+    }
+
     /// Some consumer can be reached from here now.
     [[nodiscard]] bool routable(const AddressRoute& address) const;
 
@@ -112,12 +137,19 @@ class ForwardingTable {
     static constexpr std::size_t kShards = 1024;
     using Shard = std::unordered_map<AddressHash, std::shared_ptr<const AddressRoute>>;
 
+    /// Routers that have consumers of anything, by number; unused numbers are 0 and nullptr.
+    struct Numbered {
+        std::vector<RouterId> ids;
+        std::vector<const RouterRoute*> routes;  // into routers_
+    };
+
     std::uint64_t generation_ = 0;
     RouterId self_ = 0;
     std::string self_name_;
     TopologyHistory topologies_;
     std::shared_ptr<const AddressSettings> settings_;
     std::shared_ptr<const std::unordered_map<RouterId, RouterRoute>> routers_;
+    std::shared_ptr<const Numbered> numbered_;
     std::shared_ptr<const std::unordered_map<AdjacencyId, ConnectionId>> adjacencies_;
     std::array<std::shared_ptr<const Shard>, kShards> shards_;
 };
@@ -161,6 +193,9 @@ class ForwardingTableBuilder {
     AddressRoute& edit(std::string_view key, Treatment treatment);
     void drop_if_empty(const AddressRoute& route);
     void resolve_routes();
+    void resolve_numbers();
+    std::uint32_t take_number(RouterId router);
+    void give_number_back(std::uint32_t number);
 
     struct RouteEntry {
         std::string name;
@@ -170,12 +205,17 @@ class ForwardingTableBuilder {
 
     ForwardingTable table_;
     std::unordered_map<RouterId, RouteEntry> routes_;
+    std::unordered_map<RouterId, std::uint32_t> numbers_;
+    std::vector<RouterId> ids_;        // by number; 0: free
+    std::vector<std::uint32_t> uses_;  // by number: addresses of that router
+    std::vector<std::uint32_t> free_numbers_;
     std::unordered_map<AdjacencyId, ConnectionId> connections_;
     // Shards and routes that were copied since the last publish and may still be written.
     std::unordered_map<std::size_t, std::shared_ptr<ForwardingTable::Shard>> open_shards_;
     std::unordered_map<AddressHash, std::shared_ptr<AddressRoute>> open_routes_;
     TableChange change_;
     bool routes_changed_ = false;
+    bool numbers_changed_ = false;
     bool changed_ = false;
 };
 

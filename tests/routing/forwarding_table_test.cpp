@@ -68,6 +68,42 @@ TEST(ForwardingTable, ARemoteConsumerCountsOnlyWhileItsRouterIsReachable) {
     EXPECT_FALSE(table->routable(*table->find(hash_key("M0x"))));
 }
 
+// Routers are numbered for as long as they have consumers; each snapshot knows its own numbers.
+TEST(ForwardingTable, ANumberIsUsedAgainButNotConfused) {
+    constexpr RouterId kOther = 33;
+    ForwardingTableBuilder builder(kSelf, "A");
+    TableChange change;
+    const ConnectionId connection{0, 5, 1};
+    builder.set_adjacency(7, &connection);
+    builder.set_route(kPeer, "B", 3, {7});
+    builder.set_remote("M0x", Treatment::kBalanced, kPeer, 0, true);
+    builder.set_remote("M0y", Treatment::kBalanced, kPeer, 1, true);
+    const auto first = builder.publish(change);
+    builder.set_remote("M0x", Treatment::kBalanced, kPeer, 1, false);
+    builder.set_remote("M0y", Treatment::kBalanced, kOther, 700, true);
+    const auto second = builder.publish(change);
+    builder.set_remote("M0y", Treatment::kBalanced, kPeer, 1, false);
+    builder.set_remote("M0z", Treatment::kBalanced, 44, 1, true);
+    const auto third = builder.publish(change);
+
+    const auto& old = first->find(hash_key("M0x"))->remote.at(0);
+    EXPECT_EQ(first->router(old), kPeer);
+    EXPECT_EQ(first->route(old), first->route(kPeer));
+    EXPECT_EQ(old.weight(), 0U);
+    const auto& both = second->find(hash_key("M0y"))->remote;
+    ASSERT_EQ(both.size(), 2U) << "ascending by router";
+    EXPECT_EQ(second->router(both[0]), kPeer);
+    EXPECT_EQ(second->router(both[1]), kOther);
+    EXPECT_EQ(second->route(both[1]), nullptr);
+    EXPECT_EQ(both[1].weight(), 255U);
+    EXPECT_EQ(third->router(third->find(hash_key("M0y"))->remote.at(0)), kOther);
+    const auto& newest = third->find(hash_key("M0z"))->remote.at(0);
+    EXPECT_EQ(third->router(newest), 44U);
+    EXPECT_EQ(newest.number(), old.number()) << "its former owner has no consumers any more";
+    EXPECT_TRUE(first->routable(*first->find(hash_key("M0y"))));
+    EXPECT_FALSE(third->routable(*third->find(hash_key("M0y"))));
+}
+
 TEST(ForwardingTable, InProcessSubscribersAreConsumers) {
     ForwardingTableBuilder builder(kSelf, "A");
     TableChange change;
