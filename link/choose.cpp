@@ -76,8 +76,10 @@ bool Forwarder::gone(const LocalConsumer& consumer) const {
     return plane_.shared->gauges.get(consumer.gauge).free == GaugeBoard::kGone;
 }
 
-Target Forwarder::towards(routing::RouterId router, std::uint64_t flow) const {
-    const auto* route = plane_.table->route(router);
+Target Forwarder::towards(const routing::ForwardingTable& table,
+                          routing::RouterId router,
+                          std::uint64_t flow) {
+    const auto* route = table.route(router);
     if (route == nullptr) {
         return {};
     }
@@ -86,7 +88,7 @@ Target Forwarder::towards(routing::RouterId router, std::uint64_t flow) const {
     target.neighbour = route->next_hops.front();
     target.egress = router;
     if (route->next_hops.size() > 1) {
-        target.neighbour = equal_way(route->next_hops, flow ^ plane_.table->self());
+        target.neighbour = equal_way(route->next_hops, flow ^ table.self());
     }
     return target;
 }
@@ -391,15 +393,16 @@ Target Forwarder::choose_for(const OutgoingDelivery& out) {
     reset_choice();
     if (out.label.egress != 0 && out.label.egress != table.self()) {
         const auto target = towards(out.label.egress, out.label.flow);
-        // Back where it came from would be a loop of two: better wait (ROUTING 1.6).
+        // Back where it came from would be a loop of two: better another way, or wait (ROUTING
+        // 1.6).
         const bool bounce = target.kind == Target::Kind::kNeighbour &&
                             out.arrival.generation != 0 && target.neighbour == out.arrival;
-        if (target.kind != Target::Kind::kNone && !bounce) {
-            return target;
+        if (bounce) {
+            ++plane_.counters.bounced;
+            return way_round(out.label.egress, out.arrival);
         }
-        if (out.arrival.generation != 0) {
-            plane_.counters.bounced += bounce ? 1U : 0U;
-            return {};
+        if (target.kind != Target::Kind::kNone || out.arrival.generation != 0) {
+            return target;
         }
     }
     const auto* route = table.find(out.label.address);

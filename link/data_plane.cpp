@@ -158,6 +158,7 @@ void DataPlane::on_command(Command&& command, Time now) {
 void DataPlane::flush(Time now) {
     auto& plane = impl_->plane;
     plane.now = now;
+    impl_->forwarder.release_pins();
     impl_->forwarder.serve_demand();
     impl_->relax();
     impl_->renew_credit();
@@ -186,7 +187,7 @@ void DataPlane::flush(Time now) {
 bool DataPlane::needs_flush() const {
     const auto& plane = impl_->plane;
     return !plane.dirty.empty() || !impl_->snapshots.empty() || !plane.credit_due.empty() ||
-           impl_->forwarder.demand_due() ||
+           impl_->forwarder.demand_due() || impl_->forwarder.pins_due() ||
            std::ranges::any_of(plane.batches,
                                [](const CrossBatch& batch) { return !batch.bytes.empty(); });
 }
@@ -226,7 +227,7 @@ std::size_t DataPlane::connections() const {
 // --------------------------------------------------------------------------------------
 
 void DataPlane::Impl::execute(command::Publish& publish) {
-    plane.table = std::move(publish.table);
+    const auto before = std::exchange(plane.table, std::move(publish.table));
     if (publish.change->all) {
         for (const auto& [hash, links] : plane.watchers) {
             for (const auto& key : links) {
@@ -245,7 +246,7 @@ void DataPlane::Impl::execute(command::Publish& publish) {
     for (const auto hash : publish.change->addresses) {
         forwarder.reclaim(hash);
     }
-    forwarder.on_table_changed();
+    forwarder.on_table_changed(publish.change->all ? before.get() : nullptr);
 }
 
 void DataPlane::Impl::look_again(const LinkKey& key) {

@@ -28,7 +28,7 @@ namespace amqmesh::link {
 
 /// Where a copy goes: to a local consumer's link, or to a neighbour over one of its lanes.
 struct Target {
-    enum class Kind : std::uint8_t { kNone, kConsumer, kNeighbour, kInProcess, kQueue };
+    enum class Kind : std::uint8_t { kNone, kConsumer, kNeighbour, kInProcess, kQueue, kHeld };
 
     Kind kind = Kind::kNone;
     ConsumerId consumer;           // kConsumer
@@ -139,6 +139,7 @@ struct IncomingState {
     routing::RouterId egress = 0;  ///< where `collected` was sent, if it is kept for another try
     Time kept_since = 0;           ///< when `collected` was kept for another try
     routing::RouterId balanced_egress = 0;  ///< counted as outstanding towards that router
+    routing::RouterId pinned_egress = 0;  ///< under way there on a way that is no longer its flow's
 };
 
 struct IncomingDelivery : IncomingState {

@@ -9,6 +9,7 @@
 #include "link/cross_worker.h"
 #include "link/delivery.h"
 #include "link/demand.h"
+#include "link/flow_pins.h"
 #include "link/links.h"
 #include "link/plane.h"
 #include "link/tree_cache.h"
@@ -48,12 +49,18 @@ class Forwarder {
     /// The consumers of an address have changed: what waits behind one of them, unsent, may go to
     /// another.
     void reclaim(routing::AddressHash address);
-    /// A new table is in force: parked deliveries look for a way again.
-    void on_table_changed();
+    /// A new table is in force: parked deliveries look for a way again. `before`: the old one, when
+    /// routes to routers have changed; else nullptr.
+    void on_table_changed(const routing::ForwardingTable* before);
     /// End of a burst: what waits for consumers that have become free goes to them.
     void serve_demand();
 
     [[nodiscard]] bool demand_due() const { return !freed_.empty(); }
+
+    /// End of a burst: flows whose old way is empty go on.
+    void release_pins();
+
+    [[nodiscard]] bool pins_due() const { return !unpinned_.empty(); }
 
     /// A message of the node itself, pre-settled.
     void originate(std::string_view address, std::span<const std::byte> message);
@@ -149,7 +156,14 @@ class Forwarder {
     };
 
     RemoteChoice pick_remote(const routing::AddressRoute& route, std::uint32_t cursor) const;
-    Target towards(routing::RouterId router, std::uint64_t flow) const;
+
+    Target towards(routing::RouterId router, std::uint64_t flow) const {
+        return towards(*plane_.table, router, flow);
+    }
+
+    static Target towards(const routing::ForwardingTable& table,
+                          routing::RouterId router,
+                          std::uint64_t flow);
     [[nodiscard]] bool gone(const routing::LocalConsumer& consumer) const;
     /// Another way for a copy that was not sent; kNone: not now.
     Target choose_again(const OutgoingDelivery& out);
@@ -248,6 +262,23 @@ class Forwarder {
         return refusals_ != nullptr && refusals_->has(consumer.id);
     }
 
+    // order across a change of the table (link/forwarder_pins.cpp)
+    [[nodiscard]] Target way_of(const IncomingDelivery& in,
+                                const routing::ForwardingTable& before) const;
+    void pin_flows(const routing::ForwardingTable& before);
+    void unpin(IncomingDelivery& in);
+    /// Its flow is pinned: the target becomes kHeld.
+    bool hold_back(const IncomingDelivery& in, const Payload& payload);
+    void join_pin(std::uint32_t out_slot);
+    /// Parked, or held back: off the list.
+    void leave_parked(std::uint32_t out_slot);
+    /// Those whose flows are pinned join them; returned are the others.
+    std::vector<std::uint32_t> join_pins(const std::vector<std::uint32_t>& parked);
+    void release_pin(const FlowKey& key);
+    std::optional<Time> tick_pins();
+    /// Instead of back over `arrival`; no kind: there is none.
+    Target way_round(routing::RouterId egress, const ConnectionId& arrival);
+
     // time to live (link/forwarder_time.cpp)
     /// The copy begins to wait here, or goes on waiting somewhere else.
     void note_waiting(OutgoingDelivery& out);
@@ -283,6 +314,13 @@ class Forwarder {
     std::unordered_map<std::uint64_t, std::uint32_t> balanced_;
     Time next_expiry_ = kNever;          // of what waits
     std::vector<std::uint32_t> parked_;  // slots; bounded by kParkedMax
+    std::map<FlowKey, FlowPin> pins_;    // bounded by the deliveries under way
+    std::size_t held_back_ = 0;          // slots in all pins; bounded by kParkedMax
+    std::vector<FlowKey> unpinned_;      // have nothing under way any more
+    // How far the routers are from those that something bounced on its way to, in one topology.
+    static constexpr std::size_t kDistancesMax = 64;
+    std::map<routing::RouterId, std::vector<std::uint32_t>> distances_;
+    std::uint64_t distances_version_ = 0;
     // Copies sent here for other workers that more records may come for, by (origin, copy).
     std::map<std::pair<DeliveryId, std::uint16_t>, std::uint32_t> remote_;
 };

@@ -121,7 +121,7 @@ void Forwarder::park(std::uint32_t out_slot) {
     parked_.push_back(out_slot);
 }
 
-void Forwarder::on_table_changed() {
+void Forwarder::on_table_changed(const routing::ForwardingTable* before) {
     if (plane_.shared->unanswered.load() != 0) {
         Record record;
         record.kind = RecordKind::kTable;
@@ -134,7 +134,13 @@ void Forwarder::on_table_changed() {
         }
         plane_.unanswered.on_table(plane_);
     }
-    const auto parked = std::exchange(parked_, {});
+    if (before != nullptr) {
+        pin_flows(*before);
+    }
+    auto parked = std::exchange(parked_, {});
+    if (!pins_.empty()) {
+        parked = join_pins(parked);
+    }
     for (const auto slot : parked) {
         plane_.outgoing.at(slot).avoid = 0;
         plane_.outgoing.at(slot).tries = 0;
@@ -149,6 +155,9 @@ std::optional<Time> Forwarder::tick() {
     auto next = expire_due();
     if (const auto probe = tick_demand()) {
         next = next ? std::min(*next, *probe) : *probe;
+    }
+    if (const auto unpin_at = tick_pins()) {
+        next = next ? std::min(*next, *unpin_at) : *unpin_at;
     }
     const auto parked = std::exchange(parked_, {});
     for (const auto slot : parked) {

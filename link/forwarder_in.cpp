@@ -236,14 +236,22 @@ void Forwarder::begin_from_mesh(Connection& connection,
             return;
         }
     }
-    const bool bounce = !in.multicast && targets_.size() == 1 &&
-                        targets_.front().kind == Target::Kind::kNeighbour &&
-                        targets_.front().neighbour == connection.id();
+    if (!pins_.empty() && !ends_here && hold_back(in, payload)) {
+        forward(slot, connection.id(), payload);
+        return;
+    }
+    bool bounce = !in.multicast && targets_.size() == 1 &&
+                  targets_.front().kind == Target::Kind::kNeighbour &&
+                  targets_.front().neighbour == connection.id();
+    if (bounce) {
+        ++plane_.counters.bounced;
+        targets_.front() = way_round(in.label.egress, connection.id());
+        bounce = targets_.front().kind == Target::Kind::kNone;
+    }
     if (in.multicast || (!bounce && !targets_.empty())) {
         forward(slot, connection.id(), payload);
         return;
     }
-    plane_.counters.bounced += bounce ? 1U : 0U;
     // No way now, or only back: tables are changing. Park the copy; it goes on with the next table.
     in.copies_open = 1;
     offer(slot, {}, connection.id(), payload);
@@ -274,6 +282,8 @@ void Forwarder::forward(std::uint32_t slot, const ConnectionId& arrival, const P
     }
     if (must_queue(in, arrival, payload)) {
         targets_.front() = {Target::Kind::kQueue, {}, {}, 0};
+    } else if (!pins_.empty() && targets_.front().kind == Target::Kind::kNeighbour) {
+        hold_back(in, payload);
     }
     const auto generation = plane_.incoming.generation(slot);
     const auto count = targets_.size();
@@ -403,6 +413,9 @@ void Forwarder::settle(std::uint32_t slot, const DeliveryState& given) {
         in.balanced_egress = 0;
     }
     in.settled = true;
+    if (in.pinned_egress != 0) {
+        unpin(in);
+    }
     count_settled(in, link);
     if (link == nullptr) {
         in.awaits_sender = false;

@@ -79,6 +79,12 @@ void Forwarder::place(std::uint32_t out_slot, const Target& target, const Payloa
         join_queue(out_slot);
         return;
     }
+    if (target.kind == Target::Kind::kHeld) {
+        out.label.egress = target.egress;
+        keep(out, payload, 0);
+        join_pin(out_slot);
+        return;
+    }
     Connection* connection = nullptr;
     LinkIndex index = 0;
     if (out.to_mesh) {
@@ -421,7 +427,7 @@ void Forwarder::settle_downstream(OutgoingDelivery& out) {
 void Forwarder::abort_copy(std::uint32_t out_slot) {
     auto& out = plane_.outgoing.at(out_slot);
     if (out.stage == OutgoingDelivery::Stage::kParked) {
-        std::erase(parked_, out_slot);
+        leave_parked(out_slot);
         free_outgoing(out_slot);
         return;
     }

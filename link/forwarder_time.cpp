@@ -84,7 +84,7 @@ std::optional<Time> Forwarder::expire_due() {
         }
         const auto& out = *found;
         if (out.stage == OutgoingDelivery::Stage::kParked) {
-            std::erase(parked_, slot);
+            leave_parked(slot);
             expire(slot);
             continue;
         }

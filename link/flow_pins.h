@@ -1,0 +1,35 @@
+// Flows whose way has changed while deliveries were under way on the old one (ROUTING 1.5).
+//
+// Problem: deliveries of one sender's link to one router keep their order while they share a way.
+//          On another way later ones could overtake earlier ones.
+// Model:   when a new table gives a flow another next hop, what is under way on the old one is
+//          counted; what follows is held back until all of that is settled, and goes on in order.
+// Ends:    with the last of those under way, or after a time in which they have arrived unless they
+//          stand still, whichever comes first.
+// Cost:    nothing while no flow is pinned; a new table that changes routes costs a look at every
+//          delivery under way.
+#pragma once
+
+#include "routing/types.h"
+
+#include <compare>
+#include <cstdint>
+#include <deque>
+
+namespace amqmesh::link {
+
+struct FlowKey {
+    routing::RouterId ingress = 0;
+    routing::RouterId egress = 0;
+    std::uint16_t flow = 0;  ///< which sender's link at the ingress (MeshLabel)
+
+    auto operator<=>(const FlowKey&) const = default;
+};
+
+struct FlowPin {
+    std::uint32_t under_way = 0;     ///< on the old way
+    routing::Time until = 0;         ///< then what is held goes on in any case
+    std::deque<std::uint32_t> held;  ///< outgoing slots, in order; bounded by Forwarder::kParkedMax
+};
+
+}  // namespace amqmesh::link
