@@ -73,16 +73,26 @@ int Lsdb::compare(Slot slot,
     return mine < theirs ? -1 : 1;
 }
 
+std::vector<std::pair<RouterId, Lsdb::Slot>>::iterator Lsdb::place_of(RouterId rid) {
+    return std::lower_bound(order_.begin(), order_.end(), rid, [](const auto& entry, RouterId id) {
+        return entry.first < id;
+    });
+}
+
 Lsdb::Slot Lsdb::take_slot(RouterId rid) {
     Slot slot = static_cast<Slot>(records_.size());
     if (free_.empty()) {
+        if (records_.size() == records_.capacity()) {
+            // Most meshes stop growing: an eighth of spare room, not as much again.
+            records_.reserve(records_.size() + records_.size() / 8 + 8);
+        }
         records_.emplace_back();
         peer_hints_.emplace_back();
     } else {
         slot = free_.back();
         free_.pop_back();
     }
-    order_.emplace(rid, slot);
+    order_.emplace(place_of(rid), rid, slot);
     index_.insert(rid, slot);
     return slot;
 }
@@ -182,6 +192,7 @@ GraphChange Lsdb::graph_change(Slot slot, const std::vector<Edge>& before, bool 
     std::vector<Edge> after;
     edges_of(slot, after);
     const RouterId self = records_[slot].lsp.rid;
+    change.router = self;
     const auto emit = [&](const Edge& edge, Cost old_cost, Cost new_cost) {
         if (old_cost != new_cost) {
             change.edges.push_back({self, records_[edge.to].lsp.rid, old_cost, new_cost});
@@ -220,7 +231,7 @@ Lsdb::Expired Lsdb::expire(Time now) {
         expiries_.erase(expiries_.begin());
         LspRecord& record = records_[slot];
         if (record.tombstone) {
-            order_.erase(record.lsp.rid);
+            order_.erase(place_of(record.lsp.rid));
             index_.erase(record.lsp.rid);
             record = LspRecord{};
             peer_hints_[slot].clear();

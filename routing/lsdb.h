@@ -15,7 +15,6 @@
 #include "routing/slot_index.h"
 
 #include <cstdint>
-#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -33,8 +32,9 @@ struct EdgeChange {
 
 struct GraphChange {
     std::vector<EdgeChange> edges;
-    bool transit_gained = false;  ///< a router may be crossed again
+    bool transit_gained = false;  ///< `router` may be crossed again
     bool transit_lost = false;
+    RouterId router = 0;      ///< whose record changed; 0: several
     bool relabelled = false;  ///< same edges, but a router in the graph has a new incarnation
 
     [[nodiscard]] bool any() const {
@@ -89,7 +89,7 @@ class Lsdb {
     [[nodiscard]] const LspRecord& at(Slot slot) const { return records_[slot]; }
 
     /// All slots in use, tombstones too, ascending by router id.
-    [[nodiscard]] const std::map<RouterId, Slot>& order() const { return order_; }
+    [[nodiscard]] const std::vector<std::pair<RouterId, Slot>>& order() const { return order_; }
 
     /// < 0: the record is older than this key; 0: the same; > 0: newer. Absent is oldest.
     [[nodiscard]] int compare(Slot slot,
@@ -134,6 +134,7 @@ class Lsdb {
 
   private:
     Slot take_slot(RouterId rid);
+    std::vector<std::pair<RouterId, Slot>>::iterator place_of(RouterId rid);
     [[nodiscard]] std::uint64_t digest_of(const LspRecord& record) const;
     void account(Slot slot, bool add);
     GraphChange graph_change(Slot slot, const std::vector<Edge>& before, bool had_transit) const;
@@ -141,8 +142,8 @@ class Lsdb {
     std::vector<LspRecord> records_;
     // Where the peer of each link was found last; checked before use, so never wrong, only slow.
     mutable std::vector<std::vector<Slot>> peer_hints_;
-    std::map<RouterId, Slot> order_;
-    SlotIndex index_;  // the same, for lookups
+    std::vector<std::pair<RouterId, Slot>> order_;  // ascending
+    SlotIndex index_;                               // the same, for lookups
     std::vector<Slot> free_;
     std::set<std::pair<Time, Slot>> expiries_;
     std::uint64_t last_stamp_ = 0;

@@ -221,6 +221,7 @@ void Node::Impl::finish_step() {
         if (*schedule_.due() <= now_) {
             routes_.run(lsdb_, rid_, *effects_);
             ++counters_.spf_runs;
+            counters_.spf_without_effect += effects_->routes.empty() ? 1U : 0U;
             effects_->ran_spf = true;
             if (change_since_) {
                 counters_.last_convergence = now_ - *change_since_;

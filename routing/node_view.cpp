@@ -75,10 +75,10 @@ NodeView Node::Impl::view(Time now) const {
         }
         std::sort(router.neighbours.begin(), router.neighbours.end());
         router.reachable = rid == rid_;
-        if (const Routes::Route* route = routes_.find(rid)) {
+        if (const auto route = routes_.find(rid)) {
             router.reachable = true;
             router.cost = route->cost;
-            router.next_hops = route->next_hops;
+            router.next_hops.assign(route->next_hops.begin(), route->next_hops.end());
             const auto first = adjacencies_.find(route->next_hops.front());
             if (first != adjacencies_.end() && first->second.peer != rid) {
                 router.next_hop_name = first->second.peer_name;
@@ -96,12 +96,12 @@ std::uint64_t Node::Impl::digest() const {
     hasher.add(rid_).add(incarnation_).add(sequence_).add(lsdb_.digest());
     hasher.add(lsdb_.address_digest()).add(lsdb_.count()).add(random_).add(now_);
     hasher.add(routes_.version()).add(schedule_.due().value_or(0)).add(deferred_.size());
-    for (const auto& [rid, route] : routes_.all()) {
+    routes_.for_each([&](RouterId rid, const Routes::Route& route) {
         hasher.add(rid).add(route.cost);
         for (const AdjacencyId hop : route.next_hops) {
             hasher.add(hop);
         }
-    }
+    });
     for (const auto& [link, adjacency] : adjacencies_) {
         hasher.add(link).add(adjacency.peer).add(static_cast<std::uint64_t>(adjacency.state));
         hasher.add(adjacency.last_heard).add(adjacency.hello_due).add(adjacency.queue.owed());
@@ -145,14 +145,14 @@ void Node::Impl::check_invariants() const {
     }
     AMQMESH_ASSERT(own.lsp.links.size() == full || origination_due_.has_value());
     // No route leaves over anything but a FULL adjacency.
-    for (const auto& [rid, route] : routes_.all()) {
+    routes_.for_each([&](RouterId rid, const Routes::Route& route) {
         AMQMESH_ASSERT(rid != rid_ && !route.next_hops.empty());
         for (const AdjacencyId hop : route.next_hops) {
             const auto it = adjacencies_.find(hop);
             AMQMESH_ASSERT(it != adjacencies_.end());
             AMQMESH_ASSERT(it->second.state == AdjacencyState::kFull);
         }
-    }
+    });
 }
 
 }  // namespace amqmesh::routing

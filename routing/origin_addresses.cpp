@@ -12,7 +12,8 @@ namespace amqmesh::routing {
 
 namespace {
 
-constexpr std::size_t kStepsMax = 1024;
+constexpr std::size_t kStepsKept = 1024;
+constexpr std::size_t kStepsMax = kStepsKept + kStepsKept / 4;
 constexpr std::size_t kLogBytesMax = std::size_t{1} << 20U;
 constexpr std::size_t kPartBytes = 60'000;
 constexpr std::size_t kEntryOverhead = 12;  // ids, treatment, weight and lengths on the wire
@@ -166,7 +167,7 @@ OriginAddresses::Applied OriginAddresses::apply_table(const AddressDelta& head,
     replace_entries(std::move(entries), diffs);
     content_ = content;
     seq_ = head.seq;
-    log_.clear();
+    log_ = {};
     log_bytes_ = 0;
     return Applied::kDone;
 }
@@ -206,11 +207,17 @@ void OriginAddresses::replace_entries(std::vector<AddressEntry> entries,
     }
 }
 
+// Many at once, so that the rest does not move up with each step.
 void OriginAddresses::trim_log() {
-    while (log_.size() > kStepsMax || (log_bytes_ > kLogBytesMax && log_.size() > 1)) {
-        log_bytes_ -= log_.front().body.size();
-        log_.pop_front();
+    if (log_.size() <= kStepsMax && (log_bytes_ <= kLogBytesMax || log_.size() == 1)) {
+        return;
     }
+    std::size_t trimmed = 0;
+    while (trimmed + 1 < log_.size() &&
+           (log_.size() - trimmed > kStepsKept || log_bytes_ > kLogBytesMax - kLogBytesMax / 4)) {
+        log_bytes_ -= log_[trimmed++].body.size();
+    }
+    log_.erase(log_.begin(), log_.begin() + static_cast<std::ptrdiff_t>(trimmed));
 }
 
 std::vector<const OriginAddresses::Step*> OriginAddresses::steps_after(std::uint64_t seq) const {
@@ -280,7 +287,7 @@ std::vector<BucketDigest> OriginAddresses::bucket_digests() const {
 
 void OriginAddresses::reissue(std::uint64_t beyond) {
     seq_ = std::max(seq_, beyond) + 1;
-    log_.clear();
+    log_ = {};
     log_bytes_ = 0;
 }
 

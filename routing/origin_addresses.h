@@ -6,14 +6,14 @@
 //          only on exactly that base. Whoever is further behind than the kept steps reach gets the
 //          whole table (or the buckets that differ) and applies it as one. Every step and table
 //          carries the digest of the result, which is checked before anything is changed.
-// Bounds:  Limits::addresses_per_origin entries; 1,024 steps and 1 MiB of log.
+// Bounds:  Limits::addresses_per_origin entries; the last 1,024 steps (and up to 256 before them),
+// 1 MiB of log.
 #pragma once
 
 #include "routing/messages.h"
 #include "routing/node.h"
 
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <vector>
 
@@ -88,7 +88,7 @@ class OriginAddresses {
     std::uint64_t content_ = 0;
     std::vector<AddressEntry> entries_;  // ascending by id
     std::size_t entry_bytes_ = 0;
-    std::deque<Step> log_;  // consecutive, the last one is seq_
+    std::vector<Step> log_;  // consecutive, the last one is seq_; most origins have none
     std::size_t log_bytes_ = 0;
 };
 

@@ -3,7 +3,9 @@
 #include "routing/hash.h"
 
 #include <algorithm>
+#include <array>
 #include <tuple>
+#include <utility>
 
 namespace amqmesh::routing {
 
@@ -40,6 +42,12 @@ std::uint64_t digest_of(const Topology& topology) {
         hasher.add(std::uint64_t{edge.to} << 32U | edge.cost);
     }
     return hasher.value();
+}
+
+std::span<const Topology::Edge> edges_of(const Topology& topology, std::uint32_t index) {
+    return std::span(topology.edges)
+        .subspan(topology.first[index],
+                 topology.first[index + std::size_t{1}] - topology.first[index]);
 }
 
 // Whether both graphs, of equal digest, leave this router over the same connections.
@@ -104,31 +112,92 @@ Topology build_topology(const Lsdb& lsdb, RouterId self) {
     return topology;
 }
 
-std::uint32_t Routes::distance(RouterId rid) const {
-    const std::uint32_t index = topology_->index_of(rid);
+std::uint32_t Routes::distance(std::uint32_t index) const {
     return index < spf_.distance.size() ? spf_.distance[index] : kUnreachable;
 }
 
 bool Routes::relevant(const GraphChange& change) const {
-    if (!topology_ || change.transit_gained || change.transit_lost) {
+    const bool transit = change.transit_gained || change.transit_lost;
+    if (!topology_ || (transit && crossable(change.router))) {
         return true;
     }
+    // Two links may stand in for each other, so that only one alone can be missed.
+    const bool several = transit || change.edges.size() > 1;
     return std::any_of(change.edges.begin(), change.edges.end(), [&](const EdgeChange& edge) {
-        const std::uint32_t a = distance(edge.a);
-        const std::uint32_t b = distance(edge.b);
-        if (a == kUnreachable && b == kUnreachable) {
-            return false;
-        }
-        if (a == kUnreachable || b == kUnreachable) {
-            return true;
-        }
-        const std::uint32_t gap = a > b ? a - b : b - a;
-        // The old edge lies on a shortest path when it bridges the gap exactly; the new one
-        // matters when it would bridge it at equal cost or below.
-        const bool used = edge.before != 0 && gap == edge.before;
-        const bool useful = edge.after != 0 && edge.after <= gap;
-        return used || useful;
+        return relevant(edge, several);
     });
+}
+
+// Whether a shortest path leads, or would lead, through the router if others may cross it.
+bool Routes::crossable(RouterId rid) const {
+    const std::uint32_t index = topology_->index_of(rid);
+    if (index == Topology::npos || index == topology_->self || distance(index) == kUnreachable) {
+        return index == Topology::npos && rid == 0;
+    }
+    const auto edges = edges_of(*topology_, index);
+    return std::any_of(edges.begin(), edges.end(), [&](const Topology::Edge& edge) {
+        return distance(index) + edge.cost <= distance(edge.to);
+    });
+}
+
+bool Routes::relevant(const EdgeChange& edge, bool several) const {
+    std::uint32_t near = topology_->index_of(edge.a);
+    std::uint32_t far = topology_->index_of(edge.b);
+    if (distance(near) > distance(far)) {
+        std::swap(near, far);
+    }
+    // Distances only grow over the link in the direction from its nearer end.
+    if (distance(near) == kUnreachable) {
+        return false;
+    }
+    if (near == topology_->self || distance(far) == kUnreachable) {
+        return near == topology_->self || !topology_->no_transit[near];
+    }
+    if (topology_->no_transit[near]) {
+        return false;
+    }
+    const std::uint32_t gap = distance(far) - distance(near);
+    const bool used = edge.before != 0 && gap == edge.before;
+    const bool as_good = edge.after != 0 && gap == edge.after;
+    const bool better = edge.after != 0 && edge.after < gap;
+    if (better || (used && several)) {
+        return true;
+    }
+    return (used && !replaceable(near, far, edge.before)) || (as_good && adds_hops(near, far));
+}
+
+// Whether `far` keeps its distance and first hops without one link of that cost from `near`.
+bool Routes::replaceable(std::uint32_t near, std::uint32_t far, Cost cost) const {
+    std::array<AdjacencyId, kPathsMax> hops{};
+    const auto into = std::span(hops).first(max_paths_);
+    std::uint8_t count = 0;
+    bool left_out = false;
+    for (const Topology::Edge& edge : edges_of(*topology_, far)) {
+        if (!left_out && edge.to == near && edge.cost == cost) {
+            left_out = true;
+            continue;
+        }
+        const bool crossed = edge.to == topology_->self || !topology_->no_transit[edge.to];
+        if (!crossed || distance(edge.to) == kUnreachable ||
+            distance(edge.to) + edge.cost != distance(far)) {
+            continue;
+        }
+        if (edge.to == topology_->self) {
+            return false;  // a link of our own: rare, and its number is at our end
+        }
+        count = merge_hops(into, count, spf_.next_hops(edge.to));
+    }
+    return std::ranges::equal(into.first(count), spf_.next_hops(far));
+}
+
+bool Routes::adds_hops(std::uint32_t near, std::uint32_t far) const {
+    std::array<AdjacencyId, kPathsMax> hops{};
+    const auto into = std::span(hops).first(max_paths_);
+    const auto before = spf_.next_hops(far);
+    std::ranges::copy(before, into.begin());
+    const std::uint8_t count =
+        merge_hops(into, static_cast<std::uint8_t>(before.size()), spf_.next_hops(near));
+    return !std::ranges::equal(into.first(count), before);
 }
 
 void Routes::publish(Topology topology, Effects& effects) {
@@ -140,56 +209,69 @@ void Routes::publish(Topology topology, Effects& effects) {
 void Routes::update_topology(const Lsdb& lsdb, RouterId self, Effects& effects) {
     Topology next = build_topology(lsdb, self);
     if (!topology_ || next.ids != topology_->ids) {
-        // The change was no matter for any route, but the distances are kept by index.
-        publish(std::move(next), effects);
-        spf_ = compute_spf(*topology_, max_paths_);
+        compute(std::move(next), effects);  // no matter for any route, but all is kept by index
     } else if (next.digest != topology_->digest || !same_adjacencies(next, *topology_)) {
         publish(std::move(next), effects);
     }
 }
 
 void Routes::run(const Lsdb& lsdb, RouterId self, Effects& effects) {
-    publish(build_topology(lsdb, self), effects);
-    spf_ = compute_spf(*topology_, max_paths_);
+    compute(build_topology(lsdb, self), effects);
+}
+
+std::optional<Routes::Route> Routes::at(std::uint32_t index) const {
+    if (index == topology_->self || spf_.distance[index] == kUnreachable) {
+        return std::nullopt;
+    }
+    return Route{spf_.distance[index], spf_.next_hops(index)};
+}
+
+void Routes::compute(Topology topology, Effects& effects) {
+    const auto old_topology = topology_ ? topology_ : std::make_shared<const Topology>();
+    const Spf old = std::exchange(spf_, compute_spf(topology, max_paths_));
+    publish(std::move(topology), effects);
+    const auto told = [&](std::size_t i) {
+        return i != old_topology->self && old.distance[i] != kUnreachable;
+    };
     // Both lists ascend by router id; what is only in the old one has become unreachable.
-    auto old = routes_.begin();
-    const auto withdraw = [&](std::map<RouterId, Route>::iterator it) {
-        if (!it->second.next_hops.empty()) {
-            const Lsdb::Slot slot = lsdb.find(it->first);
+    std::uint32_t before = 0;
+    const auto withdraw = [&] {
+        if (told(before)) {
             effects.routes.push_back(
-                {it->first, slot == Lsdb::kNone ? std::string() : lsdb.at(slot).lsp.name, 0, {}});
+                {old_topology->ids[before], old_topology->names[before], 0, {}});
         }
-        return routes_.erase(it);
+        ++before;
     };
     for (std::uint32_t i = 0; i < topology_->ids.size(); ++i) {
         const RouterId rid = topology_->ids[i];
-        while (old != routes_.end() && old->first < rid) {
-            old = withdraw(old);
+        while (before < old_topology->ids.size() && old_topology->ids[before] < rid) {
+            withdraw();
         }
-        if (i == topology_->self || spf_.distance[i] == kUnreachable) {
+        const bool known = before < old_topology->ids.size() && old_topology->ids[before] == rid;
+        const auto route = at(i);
+        if (!route) {
+            if (known) {
+                withdraw();
+            }
             continue;
         }
-        const auto hops = spf_.next_hops(i);
-        Route route = {spf_.distance[i], {hops.begin(), hops.end()}};
-        if (old != routes_.end() && old->first == rid) {
-            if (old->second != route) {
-                effects.routes.push_back({rid, topology_->names[i], route.cost, route.next_hops});
-                old->second = std::move(route);
-            }
-            ++old;
-        } else {
-            effects.routes.push_back({rid, topology_->names[i], route.cost, route.next_hops});
-            old = std::next(routes_.insert(old, {rid, std::move(route)}));
+        if (!known || !told(before) || old.distance[before] != route->cost ||
+            !std::ranges::equal(old.next_hops(before), route->next_hops)) {
+            effects.routes.push_back({rid,
+                                      topology_->names[i],
+                                      route->cost,
+                                      {route->next_hops.begin(), route->next_hops.end()}});
         }
+        before += known ? 1U : 0U;
     }
-    while (old != routes_.end()) {
-        old = withdraw(old);
+    while (before < old_topology->ids.size()) {
+        withdraw();
     }
 }
 
-const Routes::Route* Routes::find(RouterId rid) const {
-    const auto it = routes_.find(rid);
-    return it == routes_.end() ? nullptr : &it->second;
+std::optional<Routes::Route> Routes::find(RouterId rid) const {
+    const std::uint32_t index = topology_ ? topology_->index_of(rid) : Topology::npos;
+    return index == Topology::npos ? std::nullopt : at(index);
 }
 
 }  // namespace amqmesh::routing

@@ -7,8 +7,9 @@
 #include "routing/spf.h"
 #include "routing/topology.h"
 
-#include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <vector>
 
 namespace amqmesh::routing {
@@ -20,15 +21,14 @@ class Routes {
   public:
     struct Route {
         std::uint32_t cost = 0;
-        std::vector<AdjacencyId> next_hops;  ///< empty: unreachable
-
-        bool operator==(const Route&) const = default;
+        std::span<const AdjacencyId> next_hops;  ///< never empty; valid until the next run
     };
 
     explicit Routes(std::uint32_t max_paths) : max_paths_(max_paths) {}
 
-    /// Whether the change can alter any distance or first hop, by the last run's distances
-    /// (ROUTING 1.5, filters b and c). O(1) per edge.
+    /// Whether the change alters any distance or first hop, by the last run's (ROUTING 1.5, filters
+    /// b and c). A change of one link costs O(its ends' links); of several at once, the answer may
+    /// be a needless yes.
     [[nodiscard]] bool relevant(const GraphChange& change) const;
 
     /// Takes the new graph without running: the change was irrelevant.
@@ -37,9 +37,18 @@ class Routes {
     /// Recomputes everything and appends what changed.
     void run(const Lsdb& lsdb, RouterId self, Effects& effects);
 
-    [[nodiscard]] const Route* find(RouterId rid) const;
+    /// Nothing: unknown, unreachable, or ourselves.
+    [[nodiscard]] std::optional<Route> find(RouterId rid) const;
 
-    [[nodiscard]] const std::map<RouterId, Route>& all() const { return routes_; }
+    /// Calls `visit(RouterId, const Route&)` for each router that is reached, ascending by id.
+    template <typename Visit>
+    void for_each(Visit visit) const {
+        for (std::uint32_t i = 0; topology_ && i < topology_->ids.size(); ++i) {
+            if (const auto route = at(i)) {
+                visit(topology_->ids[i], *route);
+            }
+        }
+    }
 
     [[nodiscard]] const Topology* topology() const { return topology_.get(); }
 
@@ -47,13 +56,18 @@ class Routes {
 
   private:
     void publish(Topology topology, Effects& effects);
-    [[nodiscard]] std::uint32_t distance(RouterId rid) const;
+    void compute(Topology topology, Effects& effects);
+    [[nodiscard]] std::optional<Route> at(std::uint32_t index) const;
+    [[nodiscard]] std::uint32_t distance(std::uint32_t index) const;
+    [[nodiscard]] bool crossable(RouterId rid) const;
+    [[nodiscard]] bool relevant(const EdgeChange& edge, bool several) const;
+    [[nodiscard]] bool replaceable(std::uint32_t near, std::uint32_t far, Cost cost) const;
+    [[nodiscard]] bool adds_hops(std::uint32_t near, std::uint32_t far) const;
 
     std::uint32_t max_paths_;
     std::uint64_t version_ = 0;
     std::shared_ptr<const Topology> topology_;
-    Spf spf_;
-    std::map<RouterId, Route> routes_;  // every router that was ever reachable and is still known
+    Spf spf_;  // over topology_: the routes, as they were told
 };
 
 }  // namespace amqmesh::routing

@@ -92,7 +92,8 @@ void run_dijkstra(const Topology& topology,
     }
 }
 
-// Lowest `limit` ids of both sorted sets, into the first.
+}  // namespace
+
 std::uint8_t merge_hops(std::span<AdjacencyId> into,
                         std::uint8_t count,
                         std::span<const AdjacencyId> from) {
@@ -117,10 +118,8 @@ std::uint8_t merge_hops(std::span<AdjacencyId> into,
     return count;
 }
 
-}  // namespace
-
 Spf compute_spf(const Topology& topology, std::uint32_t max_paths) {
-    AMQMESH_ASSERT(max_paths >= 1 && max_paths <= 8);
+    AMQMESH_ASSERT(max_paths >= 1 && max_paths <= kPathsMax);
     AMQMESH_ASSERT(topology.self < topology.ids.size());
     const std::size_t n = topology.ids.size();
     Spf spf;

@@ -28,6 +28,14 @@ struct Spf {
     }
 };
 
+inline constexpr std::uint32_t kPathsMax = 8;
+
+/// The lowest ids of both ascending sets, as many as `into` has room for; its first `count` are in
+/// use. How many are now.
+std::uint8_t merge_hops(std::span<AdjacencyId> into,
+                        std::uint8_t count,
+                        std::span<const AdjacencyId> from);
+
 /// From topology.self; keeps the `max_paths` (1..8) lowest-numbered equal-cost first hops.
 Spf compute_spf(const Topology& topology, std::uint32_t max_paths);
 

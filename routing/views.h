@@ -45,6 +45,7 @@ struct LinkStateView {
 struct NodeCounters {
     std::uint64_t lsp_sent = 0, lsp_received = 0, lsp_stored = 0, lsp_duplicate = 0, lsp_stale = 0;
     std::uint64_t originations = 0, spf_runs = 0, spf_avoided = 0;
+    std::uint64_t spf_without_effect = 0;  ///< of the runs: no route changed
     std::uint64_t address_deltas_sent = 0, address_deltas_received = 0;
     std::uint64_t antientropy_repairs = 0, malformed = 0, over_limit = 0, duplicate_id = 0;
     std::uint64_t control_bytes_sent = 0, control_bytes_received = 0;

@@ -68,10 +68,8 @@ class Experiment {
             fail(cable, true);
             options_.progress(static_cast<double>(i + 1) / static_cast<double>(count));
         }
-        for (const Router& router : world_.routers()) {
-            const routing::NodeCounters counters = router.node->summary().counters;
-            measured_.spf_runs += counters.spf_runs;
-            measured_.spf_avoided += counters.spf_avoided;
+        if (measured_.failure.empty()) {
+            change_at_random();
         }
         return measured_;
     }
@@ -134,6 +132,38 @@ class Experiment {
         measured_.transmissions_per_lsp = static_cast<double>(lsps_sent() - before);
         world_.drain(0, false);
         world_.run_for(4 * kSecond);
+    }
+
+    // One link at a time is cut, mended, or changes its cost; each long after the one before.
+    void change_at_random() {
+        const routing::NodeCounters before = counters();
+        for (std::size_t i = 0; i < options_.changes; ++i) {
+            const std::size_t cable = world_.random().below(measured_.links);
+            const bool up = world_.cables()[cable].up;
+            if (up && world_.random().chance(0.5)) {
+                world_.set_cost(cable,
+                                world_.random().below(2),
+                                static_cast<Cost>(world_.random().between(1, 20)));
+            } else {
+                world_.set_up(cable, !up);
+            }
+            world_.run_for(8 * kSecond);
+        }
+        const routing::NodeCounters after = counters();
+        measured_.spf_runs = after.spf_runs - before.spf_runs;
+        measured_.spf_avoided = after.spf_avoided - before.spf_avoided;
+        measured_.spf_without_effect = after.spf_without_effect - before.spf_without_effect;
+    }
+
+    [[nodiscard]] routing::NodeCounters counters() const {
+        routing::NodeCounters sum;
+        for (const Router& router : world_.routers()) {
+            const routing::NodeCounters one = router.node->summary().counters;
+            sum.spf_runs += one.spf_runs;
+            sum.spf_avoided += one.spf_avoided;
+            sum.spf_without_effect += one.spf_without_effect;
+        }
+        return sum;
     }
 
     void fail(std::size_t cable, bool silent) {

@@ -52,6 +52,7 @@ class Measurements {
         for (const char* name : {"Abilene", "Geant2012", "Uunet", "Cogentco"}) {
             network(name);
         }
+        changes("geo:100", geometric(100, 1));
         boot("ring:32", ring(32), 1000);
         spf();
         attach();
@@ -88,11 +89,33 @@ class Measurements {
             static_cast<double>(m.flood_once_bound),
             m.transmissions_per_lsp);
         add(name + ": idle, per link and direction", "B/s", 1000, m.idle_bytes_per_second);
+        shortest_paths(name, m);
+    }
+
+    // Of random changes of single links, summed over all routers. At least each link of a router's
+    // tree matters to it, so that networks of few links cannot avoid half of the runs.
+    void shortest_paths(const std::string& name, const Measured& m) {
+        const auto percent = [](std::uint64_t part, std::uint64_t whole) {
+            return 100.0 * static_cast<double>(part) /
+                   static_cast<double>(std::max<std::uint64_t>(whole, 1));
+        };
         add(name + ": shortest paths not avoided",
             "%",
             50,
-            100.0 * static_cast<double>(m.spf_runs) /
-                static_cast<double>(std::max<std::uint64_t>(m.spf_runs + m.spf_avoided, 1)));
+            percent(m.spf_runs, m.spf_runs + m.spf_avoided));
+        add(name + ":   of those, without effect",
+            "%",
+            5,
+            percent(m.spf_without_effect, m.spf_runs));
+    }
+
+    void changes(const std::string& name, const Graph& graph) {
+        progress_(name);
+        const Measured m = measure(graph, {.links_max = 1, .changes = 200});
+        if (!m.failure.empty()) {
+            failure_ = name + ": " + m.failure;
+        }
+        shortest_paths(name, m);
     }
 
     void boot(const std::string& name, const Graph& graph, double limit) {
@@ -209,10 +232,34 @@ class Measurements {
             "B",
             1000,
             (before - heap_bytes()) / static_cast<double>(n * n));
+        bindings();
+    }
+
+    // A thousand addresses with consumers at each of a thousand routers: what that takes beyond the
+    // same addresses with one.
+    void bindings() {
+        constexpr std::size_t kMany = 1000;
+        routing::ForwardingTableBuilder builder(1, "self");
+        const auto announce = [&](std::size_t first, std::size_t last) {
+            for (std::size_t address = 0; address < kMany; ++address) {
+                const std::string key = "M0address." + std::to_string(address);
+                for (std::size_t router = first; router < last; ++router) {
+                    builder.set_remote(key, routing::Treatment::kClosest, 2 + router, 1, true);
+                }
+            }
+        };
+        routing::TableChange change;
+        announce(0, 1);
+        auto table = builder.publish(change);
+        change = {};
+        const double before = heap_bytes();
+        announce(1, kMany);
+        table = builder.publish(change);
+        change = {};
         add("memory per binding of an address to a router",
             "B",
             4,
-            static_cast<double>(sizeof(routing::RemoteConsumers)));
+            (heap_bytes() - before) / static_cast<double>(kMany * (kMany - 1)));
     }
 
     const std::string& folder_;
