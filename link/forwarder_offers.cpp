@@ -53,8 +53,8 @@ bool Forwarder::another_exists(const IncomingDelivery& in) const {
     const bool entered_here = in.label.ingress == plane_.table->self();
     return local || (entered_here &&
                      std::ranges::any_of(route->remote, [&](const routing::RemoteConsumers& each) {
-                         return plane_.table->route(each.router) != nullptr &&
-                                !in.refusals->has(each.router);
+                         return plane_.table->route(each) != nullptr &&
+                                !in.refusals->has(plane_.table->router(each));
                      }));
 }
 
