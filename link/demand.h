@@ -45,6 +45,7 @@ class DemandBook {
         std::uint32_t turn = 0;       ///< whose is the next free consumer: a waiter's, the queue's
         std::uint32_t reserved = 0;   ///< free consumers that waiters were told of ...
         Time reserved_until = 0;      ///< ... and how long they are kept for them
+        bool recheck = false;         ///< that end is on the list of those to be looked at
     };
 
     explicit DemandBook(InterestBoard& interest) : interest_(interest) {}

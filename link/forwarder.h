@@ -229,6 +229,11 @@ class Forwarder {
     [[nodiscard]] bool others_reachable(const routing::AddressRoute& route) const;
     void join_queue(std::uint32_t out_slot);
     void leave_queue(std::uint32_t out_slot);
+    /// At the end of the burst: is somebody free for what waits?
+    void look_at(routing::AddressHash address);
+    void compact_freed();
+    /// When the consumers reserved for other routers are no longer.
+    void look_again_later(routing::AddressHash address, DemandBook::Entry& entry);
     /// A consumer of this worker has become free, and somebody waits for that.
     void note_free(routing::AddressHash address);
     void serve(routing::AddressHash address);
@@ -302,9 +307,14 @@ class Forwarder {
     bool choice_ = false;                 // ... and there was more than one
     const Refusals* refusals_ = nullptr;  // of the delivery being chosen for
     DemandBook demand_;
-    std::vector<routing::AddressHash> freed_;  // to be served at the end of the burst
+    // To be served at the end of the burst. Made unique whenever it has doubled: at most twice the
+    // different addresses of the burst, and kFreedMin.
+    std::vector<routing::AddressHash> freed_;
+    static constexpr std::size_t kFreedMin = 1024;
+    std::size_t freed_compact_at_ = kFreedMin;
     Time next_probe_ = 0;
-    // When free places that waiters were told of are looked at again; one per hint of 5 ms.
+    // When free places that waiters were told of are looked at again: ascending, one per address
+    // that is being waited for, at most DemandBook::kAddressesMax (beyond, the probe looks).
     std::deque<std::pair<Time, routing::AddressHash>> rechecks_;
     std::uint32_t sequence_ = 0;
     Time next_sweep_ = 0;

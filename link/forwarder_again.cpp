@@ -147,7 +147,7 @@ void Forwarder::on_table_changed(const routing::ForwardingTable* before) {
         redispatch(slot);
     }
     for (const auto address : demand_.tidy(plane_.now)) {
-        freed_.push_back(address);
+        look_at(address);
     }
 }
 

@@ -53,13 +53,36 @@ bool Forwarder::others_reachable(const routing::AddressRoute& route) const {
     });
 }
 
+void Forwarder::look_at(routing::AddressHash address) {
+    if (!freed_.empty() && freed_.back() == address) {
+        return;
+    }
+    freed_.push_back(address);
+    if (freed_.size() >= freed_compact_at_) {
+        compact_freed();
+        freed_compact_at_ = std::max(kFreedMin, 2 * freed_.size());
+    }
+}
+
+void Forwarder::compact_freed() {
+    std::ranges::sort(freed_);
+    freed_.erase(std::unique(freed_.begin(), freed_.end()), freed_.end());
+}
+
+void Forwarder::look_again_later(routing::AddressHash address, DemandBook::Entry& entry) {
+    if (!entry.recheck && rechecks_.size() < DemandBook::kAddressesMax) {
+        entry.recheck = true;
+        rechecks_.emplace_back(plane_.now + kReserve, address);
+    }
+}
+
 void Forwarder::join_queue(std::uint32_t out_slot) {
     auto& out = plane_.outgoing.at(out_slot);
     out.stage = OutgoingDelivery::Stage::kQueued;
     note_waiting(out);
     append(demand_.make(out.label.address).queue, out_slot);
     // Whatever became free while it was on its way here has been told already: look once more.
-    freed_.push_back(out.label.address);
+    look_at(out.label.address);
 }
 
 void Forwarder::leave_queue(std::uint32_t out_slot) {
@@ -71,7 +94,7 @@ void Forwarder::leave_queue(std::uint32_t out_slot) {
 }
 
 void Forwarder::note_free(routing::AddressHash address) {
-    freed_.push_back(address);
+    look_at(address);
     Record record;
     record.kind = RecordKind::kDemand;
     record.label.address = address;
@@ -86,9 +109,9 @@ void Forwarder::serve_demand() {
     if (freed_.empty()) {
         return;
     }
-    auto freed = std::exchange(freed_, {});
-    std::ranges::sort(freed);
-    freed.erase(std::unique(freed.begin(), freed.end()), freed.end());
+    compact_freed();
+    const auto freed = std::exchange(freed_, {});
+    freed_compact_at_ = kFreedMin;
     for (const auto address : freed) {
         serve(address);
     }
@@ -118,7 +141,7 @@ void Forwarder::serve(routing::AddressHash address) {
     if (own < available) {
         entry->reserved += available - own;
         entry->reserved_until = plane_.now + kReserve;
-        rechecks_.emplace_back(entry->reserved_until, address);
+        look_again_later(address, *entry);
     }
     const auto waiters = entry->waiters;  // sending may change the book
     for (std::size_t i = 0; i < waiters.size(); ++i) {
@@ -205,7 +228,7 @@ void Forwarder::take_hint(const MeshLabel& label) {
     } else if (label.hint) {
         demand_.told(label.address, label.ingress, label.sequence, plane_.now);
     }
-    freed_.push_back(label.address);
+    look_at(label.address);
 }
 
 bool Forwarder::on_busy(std::uint32_t slot) {
@@ -262,7 +285,7 @@ void Forwarder::on_return(const Record& record, std::span<const std::byte> paylo
 
 void Forwarder::reclaim(routing::AddressHash address) {
     if (demand_.find(address) != nullptr) {
-        freed_.push_back(address);  // or others wait for the new consumer
+        look_at(address);  // or others wait for the new consumer
     }
     const auto* route = plane_.table->find(address);
     if (route == nullptr || route->treatment == routing::Treatment::kMulticast ||
@@ -312,13 +335,20 @@ bool Forwarder::has_room(const Target& target) {
 
 std::optional<Time> Forwarder::tick_demand() {
     while (!rechecks_.empty() && rechecks_.front().first <= plane_.now) {
-        freed_.push_back(rechecks_.front().second);
+        const auto address = rechecks_.front().second;
         rechecks_.pop_front();
+        if (auto* entry = demand_.find(address)) {
+            entry->recheck = false;
+            if (plane_.now < entry->reserved_until) {
+                look_again_later(address, *entry);  // reserved once more meanwhile
+            }
+        }
+        look_at(address);
     }
     if (!demand_.empty() && plane_.now >= next_probe_) {
         next_probe_ = plane_.now + kProbeInterval;
         for (const auto address : demand_.tidy(plane_.now)) {
-            freed_.push_back(address);
+            look_at(address);
         }
     }
     serve_demand();

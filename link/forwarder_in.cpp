@@ -501,7 +501,7 @@ void Forwarder::on_copy_outcome(const DeliveryId& origin,
     }
     if (in->egress != 0 && !is_busy(state) &&
         demand_.took(in->label.address, in->egress, plane_.now)) {
-        freed_.push_back(in->label.address);
+        look_at(in->label.address);
     }
     if (!in->multicast && in->egress != 0 && is_unreached(state) && in->attempts < kAttemptsMax) {
         retry(origin.slot);
