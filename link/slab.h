@@ -30,8 +30,9 @@ class Slab {
         return slot;
     }
 
-    /// Gives memory back: all blocks without a live object but one. Names of former lives stay
-    /// dead; low slots are the next to be taken. Cost: all slots. The bytes given back.
+    /// Gives memory back: all blocks without a live object but one, and what recycled objects own.
+    /// Names of former lives stay dead; low slots are the next to be taken. Cost: all slots. The
+    /// bytes of the blocks given back.
     std::size_t trim() {
         std::size_t freed = 0;
         bool spare = false;
@@ -53,6 +54,7 @@ class Slab {
             }
             for (std::size_t i = kBlock; i > 0; --i) {
                 if (!(*block)[i - 1].live) {
+                    (*block)[i - 1].object = T{};  // and what it kept for its next life
                     free_.push_back(static_cast<std::uint32_t>((index - 1) * kBlock + i - 1));
                 }
             }

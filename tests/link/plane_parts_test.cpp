@@ -168,6 +168,19 @@ TEST(Slab, AGenerationEndsWithItsLife) {
     EXPECT_EQ(slab.live(), 1U);
 }
 
+TEST(Slab, TrimLeavesNothingWithThoseThatWait) {
+    Slab<std::shared_ptr<int>> slab;
+    const auto owned = std::make_shared<int>(1);
+    const auto live = slab.take();
+    const auto dead = slab.take();
+    slab.at(live) = slab.at(dead) = owned;
+    slab.give_back(dead);
+    EXPECT_EQ(owned.use_count(), 3) << "kept for the next life";
+    slab.trim();
+    EXPECT_EQ(owned.use_count(), 2);
+    EXPECT_EQ(slab.at(live), owned);
+}
+
 TEST(CrossWorker, RecordsComeOutAsTheyWentIn) {
     std::string batch;
     Record first;
