@@ -74,15 +74,8 @@ TEST(DemandBook, IsBounded) {
 }
 
 /// A - B - C. `workers` per node; clients take turns on them.
-class Demand : public ::testing::TestWithParam<std::uint16_t> {
+class Demand : public LineTest {
   protected:
-    void SetUp() override {
-        world_.link(a_, b_);
-        world_.link(b_, c_);
-        world_.route(a_, c_, b_, 2);
-        world_.route(c_, a_, b_, 2);
-    }
-
     TestClient& at(TestNode& node) {
         return world_.client(node, static_cast<std::uint16_t>(clients_++ % GetParam()));
     }
@@ -119,10 +112,19 @@ class Demand : public ::testing::TestWithParam<std::uint16_t> {
         return numbers;
     }
 
-    TestWorld world_;
-    TestNode& a_ = world_.node("A", GetParam());
-    TestNode& b_ = world_.node("B", GetParam());
-    TestNode& c_ = world_.node("C", GetParam());
+    /// A client at A with a link to where the consumers are.
+    struct Sender {
+        TestClient* client = nullptr;
+        LinkIndex link = 0;
+    };
+
+    Sender sender_at_a() {
+        Sender made{&at(a_), 0};
+        made.link = made.client->sender("q");
+        world_.run();
+        return made;
+    }
+
     unsigned clients_ = 0;
 };
 
@@ -131,9 +133,8 @@ INSTANTIATE_TEST_SUITE_P(Workers, Demand, ::testing::Values(1, 2, 3));
 TEST_P(Demand, AtOneNodeTheFirstFreeOneGetsWhatWaits) {
     const auto slow = consumer(a_);
     const auto quick = consumer(a_);
-    auto& sender = at(a_);
-    const auto link = sender.sender("q");
-    world_.run();
+    const auto [client, link] = sender_at_a();
+    auto& sender = *client;
     send(sender, link, 6);
     EXPECT_EQ(slow.count(), 1U);
     EXPECT_EQ(quick.count(), 1U);
@@ -150,9 +151,8 @@ TEST_P(Demand, AtOneNodeTheFirstFreeOneGetsWhatWaits) {
 TEST_P(Demand, AcrossNodesTheFirstFreeOneGetsWhatWaits) {
     const auto slow = consumer(b_);
     const auto quick = consumer(c_);
-    auto& sender = at(a_);
-    const auto link = sender.sender("q");
-    world_.run();
+    const auto [client, link] = sender_at_a();
+    auto& sender = *client;
     world_.share("M0q", Treatment::kBalanced);
     send(sender, link, 6);
     EXPECT_EQ(slow.count(), 1U);
@@ -170,9 +170,8 @@ TEST_P(Demand, AcrossNodesTheFirstFreeOneGetsWhatWaits) {
 TEST_P(Demand, LocalAndRemoteConsumersTogether) {
     const auto here = consumer(a_);
     const auto there = consumer(c_);
-    auto& sender = at(a_);
-    const auto link = sender.sender("q");
-    world_.run();
+    const auto [client, link] = sender_at_a();
+    auto& sender = *client;
     send(sender, link, 8);
     finish(there);
     finish(there);
@@ -188,9 +187,8 @@ TEST_P(Demand, LocalAndRemoteConsumersTogether) {
 TEST_P(Demand, TwoConsumersAtTheFarEnd) {
     const auto slow = consumer(c_);
     const auto quick = consumer(c_);
-    auto& sender = at(a_);
-    const auto link = sender.sender("q");
-    world_.run();
+    const auto [client, link] = sender_at_a();
+    auto& sender = *client;
     send(sender, link, 5);
     finish(quick);
     finish(quick);
@@ -231,9 +229,8 @@ TEST_P(Demand, SendersAtEveryNodeGetTheirShare) {
 TEST_P(Demand, ANewConsumerHelpsAtOnce) {
     const auto slow = consumer(b_);
     const auto other = consumer(c_);
-    auto& sender = at(a_);
-    const auto link = sender.sender("q");
-    world_.run();
+    const auto [client, link] = sender_at_a();
+    auto& sender = *client;
     send(sender, link, 3);
     const auto fresh = consumer(b_);
     world_.pass(100 * kMillisecond);
@@ -261,9 +258,8 @@ TEST_P(Demand, WhatWaitedBehindTheOnlyConsumerGoesToANewOne) {
 TEST_P(Demand, ConsumersThatLeave) {
     const auto leaving = consumer(b_);
     const auto staying = consumer(c_);
-    auto& sender = at(a_);
-    const auto link = sender.sender("q");
-    world_.run();
+    const auto [client, link] = sender_at_a();
+    auto& sender = *client;
     const auto numbers = send(sender, link, 4);
     world_.cut(*leaving.client);
     world_.run();
@@ -288,9 +284,8 @@ TEST_P(Demand, ConsumersThatLeave) {
 TEST_P(Demand, SettledMessagesWaitTooAndNoneIsLost) {
     const auto one = consumer(b_);
     const auto two = consumer(c_);
-    auto& sender = at(a_);
-    const auto link = sender.sender("q");
-    world_.run();
+    const auto [client, link] = sender_at_a();
+    auto& sender = *client;
     for (int i = 0; i < 50; ++i) {
         sender.send(link, std::to_string(i), true);
     }
@@ -307,9 +302,8 @@ TEST_P(Demand, SettledMessagesWaitTooAndNoneIsLost) {
 TEST_P(Demand, AWideConsumerIsUsedInFullAfterItWasBusy) {
     const auto narrow = consumer(b_);
     auto wide = consumer(c_);
-    auto& sender = at(a_);
-    const auto link = sender.sender("q");
-    world_.run();
+    const auto [client, link] = sender_at_a();
+    auto& sender = *client;
     send(sender, link, 200);
     EXPECT_EQ(narrow.count() + wide.count(), 2U);
     wide.client->engine.set_credit(wide.link, 500);
@@ -324,9 +318,8 @@ TEST_P(Demand, AWideConsumerIsUsedInFullAfterItWasBusy) {
 TEST_P(Demand, LargeMessagesAreStreamedToWhoeverIsThere) {
     const auto one = consumer(b_);
     const auto two = consumer(c_);
-    auto& sender = at(a_);
-    const auto link = sender.sender("q");
-    world_.run();
+    const auto [client, link] = sender_at_a();
+    auto& sender = *client;
     const std::string large(100'000, 'x');
     for (int i = 0; i < 4; ++i) {
         sender.send(link, large);
@@ -344,9 +337,8 @@ TEST_P(Demand, LargeMessagesAreStreamedToWhoeverIsThere) {
 TEST_P(Demand, TheSenderMayLeaveWhatWaits) {
     const auto one = consumer(b_);
     const auto two = consumer(c_);
-    auto& sender = at(a_);
-    const auto link = sender.sender("q");
-    world_.run();
+    const auto [client, link] = sender_at_a();
+    auto& sender = *client;
     send(sender, link, 6);
     world_.cut(sender);
     for (int i = 0; i < 4; ++i) {

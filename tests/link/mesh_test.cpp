@@ -11,27 +11,9 @@ namespace {
 
 using routing::Treatment;
 
-class Mesh : public ::testing::TestWithParam<std::uint16_t> {
+class Mesh : public LineTest {
   protected:
-    void SetUp() override {
-        const auto settings = std::make_shared<const routing::AddressSettings>(
-            std::vector<routing::AddressRule>{{"", "all/#", Treatment::kMulticast, {}}},
-            Treatment::kBalanced);
-        for (auto* node : {&a_, &b_, &c_}) {
-            node->builder.set_settings(settings);
-            node->publish(world_.now);
-        }
-        world_.link(a_, b_);
-        world_.link(b_, c_);
-        world_.route(a_, c_, b_, 2);
-        world_.route(c_, a_, b_, 2);
-    }
-
-    TestWorld world_;
-    TestNode& a_ = world_.node("A", GetParam());
-    TestNode& b_ = world_.node("B", GetParam());
-    TestNode& c_ = world_.node("C", GetParam());
-    std::uint16_t last_ = static_cast<std::uint16_t>(GetParam() - 1);
+    Mesh() : LineTest({{"", "all/#", Treatment::kMulticast, {}}}) {}
 };
 
 INSTANTIATE_TEST_SUITE_P(Workers, Mesh, ::testing::Values(1, 2));

@@ -27,6 +27,17 @@ void connect(View& view, std::size_t a, std::size_t b, routing::Cost cost) {
     view[a][b] = view[b][a] = cost;
 }
 
+/// From N0 to N3, and N4 behind it, by N1 or by N2; the way by N2 costs 10.
+View two_ways(routing::Cost from_1_to_3) {
+    View view = no_links();
+    connect(view, 0, 1, 1);
+    connect(view, 1, 3, from_1_to_3);
+    connect(view, 0, 2, 5);
+    connect(view, 2, 3, 5);
+    connect(view, 3, 4, 1);
+    return view;
+}
+
 class Multicast : public ::testing::TestWithParam<std::uint16_t> {
   protected:
     void SetUp() override {
@@ -134,12 +145,7 @@ TEST_P(Multicast, EveryoneOnceWhereAllAgree) {
 
 // N1 knows of the way round N2 already, N0 not yet: its label names a tree that N1 remembers.
 TEST_P(Multicast, TransitFollowsTheTreeItRemembers) {
-    View old = no_links();
-    connect(old, 0, 1, 1);
-    connect(old, 1, 3, 1);
-    connect(old, 0, 2, 5);
-    connect(old, 2, 3, 5);
-    connect(old, 3, 4, 1);
+    View old = two_ways(1);
     View next = old;
     connect(next, 1, 3, 20);
     all_see(old);
@@ -153,12 +159,7 @@ TEST_P(Multicast, TransitFollowsTheTreeItRemembers) {
 
 // N0 knows of a better way over N1, N1 not yet: to it, N3 is not below N0.
 TEST_P(Multicast, TransitThatKnowsNoSuchTreeAsksAllNeighbours) {
-    View old = no_links();
-    connect(old, 0, 1, 1);
-    connect(old, 1, 3, 20);
-    connect(old, 0, 2, 5);
-    connect(old, 2, 3, 5);
-    connect(old, 3, 4, 1);
+    View old = two_ways(20);
     View next = old;
     connect(next, 1, 3, 1);
     all_see(old);
@@ -169,12 +170,7 @@ TEST_P(Multicast, TransitThatKnowsNoSuchTreeAsksAllNeighbours) {
 
 // The fifth graph back is forgotten: then every neighbour is asked, which finds the way, too.
 TEST_P(Multicast, ForgottenTreesDoNotLoseAnything) {
-    View view = no_links();
-    connect(view, 0, 1, 1);
-    connect(view, 1, 3, 1);
-    connect(view, 0, 2, 5);
-    connect(view, 2, 3, 5);
-    connect(view, 3, 4, 1);
+    View view = two_ways(1);
     all_see(view);
     for (routing::Cost cost = 20; cost < 26; ++cost) {
         connect(view, 1, 3, cost);
@@ -186,12 +182,7 @@ TEST_P(Multicast, ForgottenTreesDoNotLoseAnything) {
 
 // The link went and came back between the two graphs: the remembered tree goes over the new one.
 TEST_P(Multicast, RememberedTreesUseTheLinksOfToday) {
-    View old = no_links();
-    connect(old, 0, 1, 1);
-    connect(old, 1, 3, 1);
-    connect(old, 0, 2, 5);
-    connect(old, 2, 3, 5);
-    connect(old, 3, 4, 1);
+    View old = two_ways(1);
     View next = old;
     connect(next, 1, 3, 20);
     all_see(old);

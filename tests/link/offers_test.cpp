@@ -16,23 +16,12 @@ namespace {
 using routing::Treatment;
 
 /// A line A - B - C; consumers release everything until told otherwise.
-class Offers : public ::testing::TestWithParam<std::uint16_t> {
+class Offers : public LineTest {
   protected:
-    void SetUp() override {
-        routing::AddressRule three{"", "three/#", Treatment::kBalanced, {}, 3};
-        routing::AddressRule near{"", "near/#", Treatment::kClosest, {}, 8};
-        routing::AddressRule all{"", "all/#", Treatment::kMulticast, {}, 8};
-        const auto settings = std::make_shared<const routing::AddressSettings>(
-            std::vector<routing::AddressRule>{three, near, all}, Treatment::kBalanced);
-        for (auto* node : {&a_, &b_, &c_}) {
-            node->builder.set_settings(settings);
-            node->publish(world_.now);
-        }
-        world_.link(a_, b_);
-        world_.link(b_, c_);
-        world_.route(a_, c_, b_, 2);
-        world_.route(c_, a_, b_, 2);
-    }
+    Offers()
+        : LineTest({{"", "three/#", Treatment::kBalanced, {}, 3},
+                    {"", "near/#", Treatment::kClosest, {}, 8},
+                    {"", "all/#", Treatment::kMulticast, {}, 8}}) {}
 
     TestClient& consumer(TestNode& node, const std::string& address, std::uint32_t credit = 10) {
         auto& made =
@@ -77,11 +66,7 @@ class Offers : public ::testing::TestWithParam<std::uint16_t> {
         return count;
     }
 
-    TestWorld world_;
-    TestNode& a_ = world_.node("A", GetParam());
-    TestNode& b_ = world_.node("B", GetParam());
-    TestNode& c_ = world_.node("C", GetParam());
-    TestClient& sender_ = world_.client(a_, static_cast<std::uint16_t>(GetParam() - 1));
+    TestClient& sender_ = world_.client(a_, last_);
     std::vector<TestClient*> consumers_;
 };
 

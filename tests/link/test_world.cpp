@@ -274,4 +274,18 @@ void TestWorld::pass(Time duration) {
     }
 }
 
+LineWorld::LineWorld(std::uint16_t workers, const std::vector<routing::AddressRule>& rules)
+    : a(node("A", workers)), b(node("B", workers)), c(node("C", workers)) {
+    const auto settings =
+        std::make_shared<const routing::AddressSettings>(rules, routing::Treatment::kBalanced);
+    for (auto* each : {&a, &b, &c}) {
+        each->builder.set_settings(settings);
+        each->publish(now);
+    }
+    link(a, b);
+    link(b, c);
+    route(a, c, b, 2);
+    route(c, a, b, 2);
+}
+
 }  // namespace amqmesh::link::test

@@ -8,6 +8,8 @@
 #include "routing/node.h"
 #include "tests/link/test_client.h"
 
+#include <gtest/gtest.h>
+
 #include <deque>
 #include <memory>
 #include <optional>
@@ -127,6 +129,29 @@ class TestWorld {
     std::vector<Adjacent> adjacent_;
     routing::AdjacencyId adjacencies_ = 0;
     std::uint64_t numbers_ = 0;
+};
+
+/// Routers A - B - C that know their ways, with the same rules for addresses; else `balanced`.
+class LineWorld : public TestWorld {
+  public:
+    explicit LineWorld(std::uint16_t workers, const std::vector<routing::AddressRule>& rules = {});
+
+    TestNode& a;
+    TestNode& b;
+    TestNode& c;
+};
+
+/// A test on such a line, once with each number of workers per node.
+class LineTest : public ::testing::TestWithParam<std::uint16_t> {
+  protected:
+    explicit LineTest(const std::vector<routing::AddressRule>& rules = {})
+        : world_(GetParam(), rules), last_(static_cast<std::uint16_t>(GetParam() - 1)) {}
+
+    LineWorld world_;
+    TestNode& a_ = world_.a;
+    TestNode& b_ = world_.b;
+    TestNode& c_ = world_.c;
+    std::uint16_t last_;  ///< worker
 };
 
 }  // namespace amqmesh::link::test

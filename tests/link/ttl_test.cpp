@@ -54,21 +54,7 @@ TEST(FindTtl, WhereThereIsNone) {
     }
 }
 
-class Ttl : public ::testing::TestWithParam<std::uint16_t> {
-  protected:
-    void SetUp() override {
-        world_.link(a_, b_);
-        world_.link(b_, c_);
-        world_.route(a_, c_, b_, 2);
-        world_.route(c_, a_, b_, 2);
-    }
-
-    TestWorld world_;
-    TestNode& a_ = world_.node("A", GetParam());
-    TestNode& b_ = world_.node("B", GetParam());
-    TestNode& c_ = world_.node("C", GetParam());
-    std::uint16_t last_ = static_cast<std::uint16_t>(GetParam() - 1);
-};
+class Ttl : public LineTest {};
 
 INSTANTIATE_TEST_SUITE_P(Workers, Ttl, ::testing::Values(1, 2));
 
