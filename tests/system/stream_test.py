@@ -140,8 +140,8 @@ class Streams(MeshTest):
     def test_20_megabytes_with_bounded_memory(self):
         self.bounded(20_000_000)
 
-    def test_60_megabytes_with_bounded_memory(self):
-        self.bounded(60_000_000)
+    def test_100_megabytes_with_bounded_memory(self):
+        self.bounded(100_000_000)
 
     def bounded(self, size):
         sender, receiver = self.pair()
