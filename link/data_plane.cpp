@@ -60,6 +60,7 @@ struct DataPlane::Impl {
     bool was_tight = false;
     std::size_t peak = 0;  // of the load since memory was given back last
     Time next_trim = 0;
+    bool trim_again = false;
     bool has_neighbours = false;
 };
 
@@ -359,24 +360,24 @@ std::optional<Time> DataPlane::Impl::trim(Time now) {
     const auto load = plane.incoming.live() + plane.outgoing.live() +
                       kConnectionWeight * plane.connections.live();
     peak = std::max(peak, load);
-    if (peak == 0) {
+    if (peak == 0 && !trim_again) {
         return std::nullopt;
     }
     next_trim = next_trim == 0 ? now + kInterval : next_trim;
     if (now < next_trim) {
         return next_trim;
     }
-    if (load < peak / 4) {
-        if (peak >= kWorthIt) {
-            plane.incoming.trim();
-            plane.outgoing.trim();
-            plane.pool.trim();
-            give_memory_back();
-        }
-        peak = load;
+    const bool burst_over = load < peak / 4 && peak >= kWorthIt;
+    if (burst_over || trim_again) {
+        plane.incoming.trim();
+        plane.outgoing.trim();
+        plane.pool.trim();
+        give_memory_back();
+        trim_again = burst_over;  // what its end still needed goes with the next look
     }
+    peak = load < peak / 4 ? load : peak;
     next_trim = 0;
-    return peak > load ? std::optional<Time>(now + kInterval) : std::nullopt;
+    return trim_again || peak > load ? std::optional<Time>(now + kInterval) : std::nullopt;
 }
 
 void DataPlane::Impl::renew_credit() {
