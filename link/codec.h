@@ -79,6 +79,9 @@ inline void copy_short(std::byte* to, Bytes from) {
     } else if (count >= 8) {
         std::memcpy(to, from.data(), 8);
         std::memcpy(to + count - 8, from.data() + count - 8, 8);
+    } else if (count >= 4) {
+        std::memcpy(to, from.data(), 4);
+        std::memcpy(to + count - 4, from.data() + count - 4, 4);
     } else {
         for (std::size_t i = 0; i < count; ++i) {
             to[i] = from[i];

@@ -149,9 +149,9 @@ class DeliveryMap {
     }
 
     [[nodiscard]] std::vector<std::uint32_t> collect(std::uint32_t first, std::uint32_t last) const;
-    bool insert_anywhere(const DeliveryEntry& entry);
-    [[nodiscard]] DeliveryEntry* find_sparse(std::uint32_t id);
-    bool erase_sparse(std::uint32_t id);
+    [[gnu::cold, gnu::noinline]] bool insert_anywhere(const DeliveryEntry& entry);
+    [[gnu::cold, gnu::noinline]] [[nodiscard]] DeliveryEntry* find_sparse(std::uint32_t id);
+    [[gnu::cold, gnu::noinline]] bool erase_sparse(std::uint32_t id);
     bool make_room(std::uint32_t id);
     void grow();
     void evict_oldest();

@@ -7,30 +7,16 @@
 
 namespace amqmesh::link {
 
-std::byte* OutQueue::reserve(std::size_t bytes) {
-    AMQMESH_DEBUG_ASSERT(bytes <= ChunkPool::kChunkBytes);
-    if (!tail_ || ChunkPool::kChunkBytes - tail_used_ < bytes) {
-        tail_ = pool_.take();
-        tail_used_ = 0;
-        tail_last_ = false;
-    }
-    return tail_.get()->bytes.get() + tail_used_;
+void OutQueue::take_chunk() {
+    tail_ = pool_.take();
+    tail_used_ = 0;
+    tail_last_ = false;
 }
 
-void OutQueue::commit(std::size_t bytes) {
-    AMQMESH_DEBUG_ASSERT(tail_ && tail_used_ + bytes <= ChunkPool::kChunkBytes);
-    if (bytes == 0) {
-        return;
-    }
-    if (tail_last_) {
-        segments_.back().bytes += bytes;
-    } else {
-        segments_.push_back(
-            {.data = tail_.get()->bytes.get() + tail_used_, .bytes = bytes, .owner = tail_});
-        tail_last_ = true;
-    }
-    tail_used_ += bytes;
-    bytes_ += bytes;
+void OutQueue::begin_segment(std::size_t bytes) {
+    segments_.push_back(
+        {.data = tail_.get()->bytes.get() + tail_used_, .bytes = bytes, .owner = tail_});
+    tail_last_ = true;
 }
 
 void OutQueue::append(Bytes bytes) {

@@ -6,6 +6,7 @@
 // chunk.
 #pragma once
 
+#include "link/assert.h"
 #include "link/chunk.h"
 #include "link/codec.h"
 
@@ -22,9 +23,29 @@ class OutQueue {
     explicit OutQueue(ChunkPool& pool) : pool_(pool) {}
 
     /// Contiguous room for `bytes` more; valid until commit(). REQUIRES: bytes <= kChunkBytes.
-    std::byte* reserve(std::size_t bytes);
+    std::byte* reserve(std::size_t bytes) {
+        AMQMESH_DEBUG_ASSERT(bytes <= ChunkPool::kChunkBytes);
+        if (!tail_ || ChunkPool::kChunkBytes - tail_used_ < bytes) {
+            take_chunk();
+        }
+        return tail_.get()->bytes.get() + tail_used_;
+    }
+
     /// The first `bytes` of the reserved room are now queued.
-    void commit(std::size_t bytes);
+    void commit(std::size_t bytes) {
+        AMQMESH_DEBUG_ASSERT(tail_ && tail_used_ + bytes <= ChunkPool::kChunkBytes);
+        if (bytes == 0) {
+            return;
+        }
+        if (tail_last_) {
+            segments_.back().bytes += bytes;
+        } else {
+            begin_segment(bytes);
+        }
+        tail_used_ += bytes;
+        bytes_ += bytes;
+    }
+
     void append(Bytes bytes);
     /// Queues without copying; `owner` keeps the bytes alive until they are written.
     void append_reference(Bytes bytes, const ChunkRef& owner);
@@ -40,6 +61,9 @@ class OutQueue {
     [[nodiscard]] bool empty() const { return bytes_ == 0; }
 
   private:
+    [[gnu::cold, gnu::noinline]] void take_chunk();
+    [[gnu::cold, gnu::noinline]] void begin_segment(std::size_t bytes);
+
     struct Segment {
         const std::byte* data = nullptr;
         std::size_t bytes = 0;

@@ -50,17 +50,18 @@ class SettleRate {
     [[nodiscard]] double per_second(routing::Time now) const {
         std::uint64_t sum = 0;
         const std::uint64_t current = step(now);
-        for (std::uint64_t age = 1; age < kSteps; ++age) {
+        for (std::uint64_t age = 1; age <= kFullSteps; ++age) {
             // Steps after the last settlement saw none; older ones than the ring are forgotten.
             if (current >= age && current - age <= step_ && step_ - (current - age) < kSteps) {
                 sum += counts_[(current - age) % kSteps];
             }
         }
-        return static_cast<double>(sum) / (static_cast<double>(kSteps - 1) * 1.048576);
+        return static_cast<double>(sum) / (static_cast<double>(kFullSteps) * 1.048576);
     }
 
   private:
-    static constexpr std::uint64_t kSteps = 6;  // five full ones and the current one
+    static constexpr std::uint64_t kFullSteps = 5;
+    static constexpr std::uint64_t kSteps = 8;  // those, the current one, and up to a power of two
 
     static constexpr std::uint64_t step(routing::Time now) { return now >> 20U; }
 

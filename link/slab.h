@@ -20,12 +20,14 @@ class Slab {
   public:
     /// A free slot with a default-constructed-or-recycled object; the caller resets it.
     std::uint32_t take() {
-        if (free_.empty()) {
+        if (first_free_ == kNoSlot) {
             grow();
         }
-        const auto slot = free_.back();
-        free_.pop_back();
-        entry(slot).live = true;
+        const auto slot = first_free_;
+        auto& e = entry(slot);
+        first_free_ = e.next_free;
+        e.live = true;
+        --free_;
         ++live_;
         return slot;
     }
@@ -36,7 +38,8 @@ class Slab {
     std::size_t trim() {
         std::size_t freed = 0;
         bool spare = false;
-        free_.clear();
+        first_free_ = kNoSlot;
+        free_ = 0;
         for (std::size_t index = blocks_.size(); index > 0; --index) {
             auto& block = blocks_[index - 1];
             if (!block) {
@@ -55,25 +58,22 @@ class Slab {
             for (std::size_t i = kBlock; i > 0; --i) {
                 if (!(*block)[i - 1].live) {
                     (*block)[i - 1].object = T{};  // and what it kept for its next life
-                    free_.push_back(static_cast<std::uint32_t>((index - 1) * kBlock + i - 1));
+                    add_free(static_cast<std::uint32_t>((index - 1) * kBlock + i - 1));
                 }
             }
-        }
-        if (freed > 0) {
-            free_.shrink_to_fit();
         }
         return freed;
     }
 
     /// Slots there is memory for.
-    [[nodiscard]] std::size_t capacity() const { return live_ + free_.size(); }
+    [[nodiscard]] std::size_t capacity() const { return live_ + free_; }
 
     void give_back(std::uint32_t slot) {
         auto& e = entry(slot);
         assert(e.live);
         e.live = false;
         ++e.generation;
-        free_.push_back(slot);
+        add_free(slot);
         --live_;
     }
 
@@ -126,6 +126,7 @@ class Slab {
     struct Entry {
         T object{};
         std::uint32_t generation = 1;
+        std::uint32_t next_free = kNoSlot;  ///< while it is not live
         bool live = false;
     };
 
@@ -139,7 +140,13 @@ class Slab {
         return (*blocks_[slot / kBlock])[slot % kBlock];
     }
 
-    void grow() {
+    void add_free(std::uint32_t slot) {
+        entry(slot).next_free = first_free_;
+        first_free_ = slot;
+        ++free_;
+    }
+
+    [[gnu::cold, gnu::noinline]] void grow() {
         auto hole = std::ranges::find_if(
             blocks_, [](const std::unique_ptr<Block>& block) { return block == nullptr; });
         if (hole == blocks_.end()) {
@@ -153,13 +160,14 @@ class Slab {
             fresh.generation = bases_[index];
         }
         for (std::size_t i = kBlock; i > 0; --i) {
-            free_.push_back(static_cast<std::uint32_t>(index * kBlock + i - 1));
+            add_free(static_cast<std::uint32_t>(index * kBlock + i - 1));
         }
     }
 
     std::vector<std::unique_ptr<Block>> blocks_;  // a nullptr was trimmed
     std::vector<std::uint32_t> bases_;            // generation that a new block begins with
-    std::vector<std::uint32_t> free_;
+    std::uint32_t first_free_ = kNoSlot;
+    std::size_t free_ = 0;
     std::size_t live_ = 0;
 };
 
