@@ -179,10 +179,14 @@ void Forwarder::choose_by_key(IncomingDelivery& in,
     cursor = remote.index + 1;
     targets_.push_back(towards(remote.router, in.label.flow));
     if (route.treatment == Treatment::kBalanced && !none_free_) {
-        demand_.sent(route.hash, remote.router, plane_.now);
-        in.balanced_egress = remote.router;
-        ++balanced_[balance_key(route.hash, remote.router)];
+        count_balanced(in, remote.router);
     }
+}
+
+void Forwarder::count_balanced(IncomingDelivery& in, routing::RouterId router) {
+    demand_.sent(in.label.address, router, plane_.now);
+    in.balanced_egress = router;
+    ++balanced_[balance_key(in.label.address, router)];
 }
 
 Forwarder::RemoteChoice Forwarder::pick_remote(const AddressRoute& route,

@@ -103,6 +103,34 @@ struct Copy {
     bool done = false;
 };
 
+/// The copies of a delivery. The first is kept in place: nearly every delivery has just one.
+class CopyList {
+  public:
+    [[nodiscard]] std::size_t size() const { return size_; }
+
+    [[nodiscard]] const Copy& front() const { return first_; }
+
+    Copy& operator[](std::size_t index) { return index == 0 ? first_ : rest_[index - 1]; }
+
+    void push_back(const Copy& copy) {
+        if (size_++ == 0) {
+            first_ = copy;
+        } else {
+            rest_.push_back(copy);
+        }
+    }
+
+    void clear() {
+        size_ = 0;
+        rest_.clear();
+    }
+
+  private:
+    Copy first_;
+    std::size_t size_ = 0;
+    std::vector<Copy> rest_;
+};
+
 /// The part of IncomingDelivery that starts afresh with each delivery.
 struct IncomingState {
     // Where it came in. Slots and generations: the link may be gone.
@@ -143,8 +171,8 @@ struct IncomingState {
 };
 
 struct IncomingDelivery : IncomingState {
-    std::vector<Copy> copies;  // these keep their storage when the slot is reused
-    KeptState outcome;         // best so far
+    CopyList copies;    // these keep their storage when the slot is reused
+    KeptState outcome;  // best so far
     /// Consumers and routers that have released it; none, usually. Bounded by its offers.
     std::unique_ptr<Refusals> refusals;
     /// Bytes kept here: up to the address of an anonymous message, a message for the node itself,

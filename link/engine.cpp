@@ -216,10 +216,8 @@ Engine::Written Engine::write_delivery(LinkIndex link,
     return impl_->write_delivery(link, payload, owner, more);
 }
 
-std::optional<std::uint32_t> Engine::send_whole(LinkIndex link,
-                                                const OutboundDelivery& delivery,
-                                                std::span<const std::byte> payload) {
-    return impl_->send_whole(link, delivery, payload);
+std::optional<std::uint32_t> Engine::send_whole(LinkIndex link, const WholeDelivery& delivery) {
+    return impl_->send_whole(link, delivery);
 }
 
 void Engine::abort_delivery(LinkIndex link) {

@@ -98,6 +98,15 @@ struct OutboundDelivery {
     std::uint64_t context = 0;  ///< comes back in on_outgoing_disposition
 };
 
+/// A delivery that goes out in one frame, with nothing unusual about it.
+struct WholeDelivery {
+    std::span<const std::byte> tag;  ///< 1..32 bytes, unique among the link's unsettled
+    std::uint32_t message_format = 0;
+    bool settled = false;
+    std::uint64_t context = 0;  ///< comes back in on_outgoing_disposition
+    std::span<const std::byte> payload;
+};
+
 /// What happens on the connection, in the order in which it happens.
 class EngineEvents {
   public:
@@ -244,9 +253,7 @@ class Engine {
     /// writable(), start_delivery() and write_delivery() in one, for a delivery that is one frame
     /// and copied. The delivery-id; nothing, and nothing done, when the link is not writable, has a
     /// delivery in progress, or this one needs the longer way.  [data path 7]
-    std::optional<std::uint32_t> send_whole(LinkIndex link,
-                                            const OutboundDelivery& delivery,
-                                            std::span<const std::byte> payload);
+    std::optional<std::uint32_t> send_whole(LinkIndex link, const WholeDelivery& delivery);
     /// Voids the delivery in progress (AMQP 2.7.5 aborted); it is settled thereby.
     void abort_delivery(LinkIndex link);
     /// Settles (or gives a state for) a delivery we sent: sender's disposition.

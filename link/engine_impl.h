@@ -251,9 +251,7 @@ struct Engine::Impl {
     [[nodiscard]] bool writable(LinkIndex index) const;
     std::uint32_t start_delivery(LinkIndex index, const OutboundDelivery& delivery);
     Written write_delivery(LinkIndex index, Bytes payload, const ChunkRef* owner, bool more);
-    std::optional<std::uint32_t> send_whole(LinkIndex index,
-                                            const OutboundDelivery& delivery,
-                                            Bytes payload);
+    std::optional<std::uint32_t> send_whole(LinkIndex index, const WholeDelivery& delivery);
     void emit_transfer(SessionSlot& session,
                        LinkSlot& link,
                        Bytes payload,

@@ -108,14 +108,13 @@ Engine::Written Engine::Impl::write_delivery(LinkIndex index,
 }
 
 std::optional<std::uint32_t> Engine::Impl::send_whole(LinkIndex index,
-                                                      const OutboundDelivery& delivery,
-                                                      Bytes payload) {
+                                                      const WholeDelivery& delivery) {
     LinkSlot& link = links[index];
     SessionSlot& session = sessions[link.session];
+    const Bytes payload = delivery.payload;
     const std::size_t room = kTransferBytesMax + kTagBytesMax + payload.size();
     if (link.out.active || session.unwritten != kNone || payload.size() > kReferenceBytesMin ||
-        room > remote.max_frame_size || delivery.state.outcome != Outcome::kNone ||
-        delivery.receiver_settle_mode || trace || !writable(index)) {
+        room > remote.max_frame_size || trace || !writable(index)) {
         return std::nullopt;
     }
     const std::uint32_t id = session.next_delivery_id++;

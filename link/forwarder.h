@@ -169,7 +169,33 @@ class Forwarder {
     Target choose_again(const OutgoingDelivery& out);
     Target choose_for(const OutgoingDelivery& out);
     static std::uint32_t local_gauge(const routing::AddressRoute& route, const Target& target);
+    void count_balanced(IncomingDelivery& in, routing::RouterId router);
     void forget_balanced(const IncomingDelivery& in);
+
+    // the usual case (link/forwarder_straight.cpp)
+    struct Way {
+        Connection* connection = nullptr;
+        OutgoingLink* link = nullptr;  ///< nullptr: not plain to see
+        LinkIndex index = 0;
+        routing::RouterId egress = 0;  ///< 0: a consumer here
+        bool balanced = false;         ///< counts as outstanding towards `egress`
+    };
+
+    [[nodiscard]] Way way_to_consumer(const routing::AddressRoute& route);
+    [[nodiscard]] Way way_to_router(routing::RouterId router, MeshLabel label);
+    [[nodiscard]] Way plain_way(const IncomingLink& link, const IncomingLink::RouteCache& cache);
+    [[nodiscard]] Way plain_way_on(IncomingLink& lane,
+                                   const MeshLabel& label,
+                                   const ConnectionId& arrival);
+    bool go_straight(std::uint32_t slot, const Way& way, const Payload& payload);
+    bool settle_straight(Connection& connection,
+                         std::uint32_t out_slot,
+                         OutgoingDelivery& out,
+                         const DeliveryState& state);
+    OutgoingDelivery& new_copy(const IncomingDelivery& in,
+                               std::uint32_t out_slot,
+                               std::uint16_t copy,
+                               const ConnectionId& arrival);
 
     // sending side
     void offer(std::uint32_t slot,
@@ -185,7 +211,10 @@ class Forwarder {
     void extend(std::uint32_t out_slot, const Payload& payload);
     using TagBytes = MeshLabel::Bytes;  // the longest tag
 
-    OutboundDelivery outbound(OutgoingLink& link, std::uint32_t out_slot, TagBytes& tag);
+    static bool sends_settled(const OutgoingLink& link, const OutgoingDelivery& out);
+    static std::span<const std::byte> tag_of(const OutgoingLink& link,
+                                             const OutgoingDelivery& out,
+                                             TagBytes& bytes);
     void started(OutgoingLink& link, OutgoingDelivery& out);
     void start(Connection& connection, LinkIndex index, OutgoingLink& link, std::uint32_t out_slot);
     /// A whole message on an idle link, the usual case. False: nothing was done.
@@ -234,8 +263,8 @@ class Forwarder {
     void compact_freed();
     /// When the consumers reserved for other routers are no longer.
     void look_again_later(routing::AddressHash address, DemandBook::Entry& entry);
-    /// A consumer of this worker has become free, and somebody waits for that.
-    void note_free(routing::AddressHash address);
+    /// A consumer of this worker has become free: tells those who wait for that.
+    [[gnu::noinline]] void note_free(routing::AddressHash address);
     void serve(routing::AddressHash address);
     /// At most so many to consumers of this router.
     void serve_queue(routing::AddressHash address, std::uint32_t local_max);

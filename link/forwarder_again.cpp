@@ -94,8 +94,9 @@ void Forwarder::retry(std::uint32_t slot) {
     out.waiting_since = in.kept_since;
     out.content.append(std::as_bytes(std::span(in.collected)), nullptr);
     plane_.budget.held += in.collected.size();
-    in.copies.assign(1,
-                     {plane_.config.worker, out_slot, plane_.outgoing.generation(out_slot), false});
+    in.copies.clear();
+    in.copies.push_back(
+        {plane_.config.worker, out_slot, plane_.outgoing.generation(out_slot), false});
     in.copies_open = 1;
     redispatch(out_slot);
 }

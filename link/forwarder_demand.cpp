@@ -94,6 +94,9 @@ void Forwarder::leave_queue(std::uint32_t out_slot) {
 }
 
 void Forwarder::note_free(routing::AddressHash address) {
+    if (!plane_.shared->interest.any(address)) {
+        return;
+    }
     look_at(address);
     Record record;
     record.kind = RecordKind::kDemand;

@@ -145,6 +145,9 @@ void Forwarder::begin_from_client(Connection& connection,
     }
     count_ingress(in,
                   link.address_counters != nullptr ? *link.address_counters : counters_of(link));
+    if (go_straight(slot, plain_way(link, route), payload)) {
+        return;
+    }
     reset_choice();
     choose_from_client(in, link, route.route);
     forward(slot, {}, payload);
@@ -224,10 +227,13 @@ void Forwarder::begin_from_mesh(Connection& connection,
         }
         --in.label.hop_limit;
     }
+    in.offers_left = ends_here ? in.label.offers() : std::uint8_t{0};
+    if (go_straight(slot, plain_way_on(link, in.label, connection.id()), payload)) {
+        return;
+    }
     reset_choice();
     choose_from_mesh(in, link, connection.id());
     if (ends_here) {
-        in.offers_left = in.label.offers();
         in.may_go_back = link.purpose == LinkPurpose::kShortLane && !payload.more &&
                          payload.bytes.size() <= kKeptMax;
         demand_.refresh(in.label.address, in.label.ingress, plane_.now);
@@ -405,8 +411,12 @@ void Forwarder::settle(std::uint32_t slot, const DeliveryState& given) {
     auto* link = link_of(in, connection);
     const bool to_client = link != nullptr && (link->purpose == LinkPurpose::kEndpoint ||
                                                link->purpose == LinkPurpose::kAnonymous);
-    const bool nobody = is_unreached(given) || is_busy(given) || declined_left(given) ||
-                        (in.multicast && given.outcome == Outcome::kNone);
+    // Words of our own are of no standard kind; a client's sender is told `released`.
+    const bool nobody =
+        given.outcome == Outcome::kNone ? in.multicast
+        : given.outcome == Outcome::kOther
+            ? is_unreached(given) || is_busy(given) || declined_left(given).has_value()
+            : false;
     const auto state = to_client && nobody ? DeliveryState{Outcome::kReleased, {}} : given;
     if (in.balanced_egress != 0) {
         forget_balanced(in);

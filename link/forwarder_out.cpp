@@ -55,17 +55,7 @@ void Forwarder::offer(std::uint32_t slot,
     const auto out_slot = plane_.outgoing.take();
     in.copies.push_back(
         {plane_.config.worker, out_slot, plane_.outgoing.generation(out_slot), false});
-    auto& out = plane_.outgoing.at(out_slot);
-    out.reset();
-    out.begun = plane_.now;
-    out.origin = in.self;
-    out.copy = copy;
-    out.presettled = in.presettled;
-    out.second_mode = in.second_mode;
-    out.multicast = in.multicast;
-    out.message_format = in.message_format;
-    out.arrival = arrival;
-    out.label = in.label;
+    new_copy(in, out_slot, copy, arrival);
     place(out_slot, target, payload);
 }
 
@@ -160,24 +150,21 @@ void Forwarder::push(Connection& connection,
     update_gauge(connection, index, link);
 }
 
-OutboundDelivery Forwarder::outbound(OutgoingLink& link, std::uint32_t out_slot, TagBytes& tag) {
-    auto& out = plane_.outgoing.at(out_slot);
-    out.send_settled =
-        !out.to_mesh && (link.settle_mode == SenderSettleMode::kSettled ||
-                         (out.presettled && link.settle_mode == SenderSettleMode::kMixed));
-    OutboundDelivery delivery;
+bool Forwarder::sends_settled(const OutgoingLink& link, const OutgoingDelivery& out) {
+    return !out.to_mesh && (link.settle_mode == SenderSettleMode::kSettled ||
+                            (out.presettled && link.settle_mode == SenderSettleMode::kMixed));
+}
+
+std::span<const std::byte> Forwarder::tag_of(const OutgoingLink& link,
+                                             const OutgoingDelivery& out,
+                                             TagBytes& bytes) {
     if (out.to_mesh) {
-        tag = out.label.encode();
-        delivery.tag = tag;
-    } else {
-        // Four bytes are enough while the window of unsettled deliveries is below 2^32.
-        store_u32(tag.data(), link.tag);
-        delivery.tag = std::span<const std::byte>(tag).first(4);
+        bytes = out.label.encode();
+        return bytes;
     }
-    delivery.message_format = out.message_format;
-    delivery.settled = out.send_settled;
-    delivery.context = pack_context(out_slot, plane_.outgoing.generation(out_slot));
-    return delivery;
+    // Four bytes are enough while the window of unsettled deliveries is below 2^32.
+    store_u32(bytes.data(), link.tag);
+    return std::span<const std::byte>(bytes).first(4);
 }
 
 void Forwarder::started(OutgoingLink& link, OutgoingDelivery& out) {
@@ -199,9 +186,13 @@ void Forwarder::start(Connection& connection,
                       LinkIndex index,
                       OutgoingLink& link,
                       std::uint32_t out_slot) {
-    TagBytes tag;
-    const auto delivery = outbound(link, out_slot, tag);
     auto& out = plane_.outgoing.at(out_slot);
+    OutboundDelivery delivery;
+    TagBytes tag;
+    delivery.tag = tag_of(link, out, tag);
+    delivery.message_format = out.message_format;
+    delivery.settled = out.send_settled = sends_settled(link, out);
+    delivery.context = pack_context(out_slot, plane_.outgoing.generation(out_slot));
     out.delivery_id = connection.engine().start_delivery(index, delivery);
     started(link, out);
 }
@@ -214,13 +205,18 @@ bool Forwarder::send_at_once(Connection& connection,
     if (payload.more) {
         return false;
     }
+    auto& out = plane_.outgoing.at(out_slot);
+    WholeDelivery delivery;
     TagBytes tag;
-    const auto delivery = outbound(link, out_slot, tag);
-    const auto id = connection.engine().send_whole(index, delivery, payload.bytes);
+    delivery.tag = tag_of(link, out, tag);
+    delivery.message_format = out.message_format;
+    delivery.settled = out.send_settled = sends_settled(link, out);
+    delivery.context = pack_context(out_slot, plane_.outgoing.generation(out_slot));
+    delivery.payload = payload.bytes;
+    const auto id = connection.engine().send_whole(index, delivery);
     if (!id) {
         return false;
     }
-    auto& out = plane_.outgoing.at(out_slot);
     out.delivery_id = *id;
     started(link, out);
     plane_.touch(connection);
@@ -365,7 +361,7 @@ void Forwarder::update_gauge(Connection& connection, LinkIndex index, OutgoingLi
     auto& gauges = plane_.shared->gauges;
     const bool was_free = gauges.get(link.gauge).free > 0;
     gauges.set(link.gauge, {static_cast<std::int32_t>(free), link.waiting.size + link.sent.size});
-    if (free > 0 && !was_free && plane_.shared->interest.any(link.hash)) {
+    if (free > 0 && !was_free) {
         note_free(link.hash);
     }
 }
@@ -376,7 +372,8 @@ void Forwarder::on_consumer_disposition(Connection& connection,
                                         bool settled) {
     const auto slot = context_slot(context);
     auto* out = plane_.outgoing.find(slot, context_generation(context));
-    if (out == nullptr || out->stage == OutgoingDelivery::Stage::kParked) {
+    if (out == nullptr || out->stage == OutgoingDelivery::Stage::kParked ||
+        (settled && settle_straight(connection, slot, *out, state))) {
         return;
     }
     if (!settled) {

@@ -1,0 +1,190 @@
+// The straight line that nearly every delivery takes [data path 4 to 8]: a whole message that can
+// go one way only, to a consumer or a neighbour on this worker that has credit, goes out in the
+// step in which it came in, and its settlement goes back the same way.
+//
+// Nothing happens here that the general way (choose.cpp, forwarder_out.cpp, forwarder_in.cpp) would
+// not do with such a delivery; what is unusual in any respect is left to it.
+#include "link/forwarder.h"
+#include "link/message_scan.h"
+
+namespace amqmesh::link {
+
+namespace {
+
+bool is_anycast(const routing::AddressRoute& route) {
+    return route.treatment != routing::Treatment::kMulticast &&
+           route.in_process == routing::InProcess::kNone;
+}
+
+}  // namespace
+
+OutgoingDelivery& Forwarder::new_copy(const IncomingDelivery& in,
+                                      std::uint32_t out_slot,
+                                      std::uint16_t copy,
+                                      const ConnectionId& arrival) {
+    auto& out = plane_.outgoing.at(out_slot);
+    out.reset();
+    out.begun = plane_.now;
+    out.origin = in.self;
+    out.copy = copy;
+    out.presettled = in.presettled;
+    out.second_mode = in.second_mode;
+    out.multicast = in.multicast;
+    out.message_format = in.message_format;
+    out.arrival = arrival;
+    out.label = in.label;
+    return out;
+}
+
+Forwarder::Way Forwarder::way_to_consumer(const routing::AddressRoute& route) {
+    const auto& consumer = route.local.front().id;
+    auto* connection = plane_.connection(consumer.connection);
+    auto* link = connection != nullptr ? connection->outgoing(consumer.link) : nullptr;
+    return link == nullptr || link->generation != consumer.generation
+               ? Way{}
+               : Way{connection, link, consumer.link, 0};
+}
+
+Forwarder::Way Forwarder::way_to_router(routing::RouterId router, MeshLabel label) {
+    label.egress = router;
+    const auto target = towards(router, label.flow);
+    auto* connection =
+        target.kind == Target::Kind::kNeighbour ? plane_.connection(target.neighbour) : nullptr;
+    const auto lane =
+        connection != nullptr ? connection->lane_for(label, false) : Connection::LaneChoice{};
+    return lane.found ? Way{connection, connection->outgoing(lane.link), lane.link, router} : Way{};
+}
+
+/// The way of what a client sends on its link.
+Forwarder::Way Forwarder::plain_way(const IncomingLink& link,
+                                    const IncomingLink::RouteCache& cache) {
+    if (link.router != 0) {
+        return way_to_router(link.router, cache.label);
+    }
+    const auto* route = cache.route;
+    if (route == nullptr || !is_anycast(*route)) {
+        return {};
+    }
+    const bool local_only =
+        route->remote.empty() || route->treatment == routing::Treatment::kClosest;
+    if (route->local.size() == 1 && local_only) {
+        return way_to_consumer(*route);
+    }
+    if (!route->local.empty() || route->remote.size() != 1) {
+        return {};
+    }
+    const auto router = plane_.table->router(route->remote.front());
+    const bool balanced = route->treatment == routing::Treatment::kBalanced;
+    if (balanced && demand_.busy(route->hash, router, plane_.now)) {
+        return {};
+    }
+    auto way = way_to_router(router, cache.label);
+    way.balanced = balanced;
+    return way;
+}
+
+/// The way of what a neighbour sends on its lane.
+Forwarder::Way Forwarder::plain_way_on(IncomingLink& lane,
+                                       const MeshLabel& label,
+                                       const ConnectionId& arrival) {
+    if (label.multicast()) {
+        return {};
+    }
+    if (label.egress != plane_.table->self()) {
+        const auto way = way_to_router(label.egress, label);
+        return way.link != nullptr && way.connection->id() == arrival ? Way{} : way;
+    }
+    auto& cache = lane.cache;  // remembered from message to message
+    if (cache.generation != plane_.table->generation() || cache.label.address != label.address) {
+        cache.generation = plane_.table->generation();
+        cache.label.address = label.address;
+        cache.route = plane_.table->find(label.address);
+    }
+    const auto* route = cache.route;
+    return route == nullptr || !is_anycast(*route) || route->local.size() != 1
+               ? Way{}
+               : way_to_consumer(*route);
+}
+
+/// False: nothing was done.
+[[gnu::flatten]] bool Forwarder::go_straight(std::uint32_t slot,
+                                             const Way& way,
+                                             const Payload& payload) {
+    auto& in = plane_.incoming.at(slot);
+    if (way.link == nullptr || !way.link->attached || way.link->waiting.size != 0 || payload.more ||
+        payload.bytes.size() > kKeptMax || in.offers_left != 0 || !demand_.empty() ||
+        (way.egress != 0 && !pins_.empty())) {
+        return false;
+    }
+    const bool from_client = in.label.ingress == plane_.table->self();
+    const auto out_slot = plane_.outgoing.take();
+    auto& out = new_copy(
+        in,
+        out_slot,
+        0,
+        from_client ? ConnectionId{}
+                    : ConnectionId{plane_.config.worker, in.connection, in.connection_generation});
+    out.complete = true;
+    out.connection = way.connection->id().slot;
+    out.link = way.index;
+    out.session = way.connection->engine().session_of(way.index);
+    if (way.egress != 0) {
+        out.to_mesh = true;
+        out.label.egress = way.egress;
+        if (out.label.priority == MeshLabel::kPriorityOfHeader) {
+            out.label.priority = priority_class(header_priority(payload.bytes));
+        }
+    }
+    in.copies.push_back(
+        {plane_.config.worker, out_slot, plane_.outgoing.generation(out_slot), false});
+    in.copies_open = 1;
+    if (!send_at_once(*way.connection, way.index, *way.link, out_slot, payload)) {
+        plane_.outgoing.give_back(out_slot);
+        in.copies.clear();
+        in.copies_open = 0;
+        return false;
+    }
+    if (way.egress != 0 && from_client) {
+        keep_copy(in, payload.bytes);
+        in.egress = way.egress;
+        if (way.balanced) {
+            count_balanced(in, way.egress);
+        }
+    }
+    return true;
+}
+
+/// False: nothing was done.
+[[gnu::flatten]] bool Forwarder::settle_straight(Connection& connection,
+                                                 std::uint32_t out_slot,
+                                                 OutgoingDelivery& out,
+                                                 const DeliveryState& state) {
+    const auto origin = out.origin.slot;
+    auto* link = connection.outgoing(out.link);
+    const bool special =
+        out.to_mesh ? state.outcome == Outcome::kOther : out.presettled;  // our own words
+    if (out.stage != OutgoingDelivery::Stage::kSent || out.origin.worker != plane_.config.worker ||
+        special || link == nullptr) {
+        return false;
+    }
+    auto* in = plane_.incoming.find(origin, out.origin.generation);
+    if (in == nullptr || in->copies_open != 1 || in->copies.size() != 1 || in->multicast ||
+        in->settled || in->told || in->offers_left != 0) {
+        return false;
+    }
+    link->counters.count(state.outcome);
+    count_left(*link, out);
+    remove(link->sent, out_slot);
+    const auto index = out.link;
+    plane_.outgoing.give_back(out_slot);  // it holds no content any more
+    in->copies[0].done = true;
+    in->copies_open = 0;
+    if (in->egress != 0 && demand_.took(in->label.address, in->egress, plane_.now)) {
+        look_at(in->label.address);
+    }
+    settle(origin, state);
+    update_gauge(connection, index, *link);
+    return true;
+}
+
+}  // namespace amqmesh::link
