@@ -187,7 +187,10 @@ class Forwarder {
     [[nodiscard]] Way plain_way_on(IncomingLink& lane,
                                    const MeshLabel& label,
                                    const ConnectionId& arrival);
-    bool go_straight(std::uint32_t slot, const Way& way, const Payload& payload);
+    bool go_straight(std::uint32_t slot,
+                     const Way& way,
+                     const ConnectionId& arrival,
+                     const Payload& payload);
     bool settle_straight(Connection& connection,
                          std::uint32_t out_slot,
                          OutgoingDelivery& out,

@@ -145,7 +145,7 @@ void Forwarder::begin_from_client(Connection& connection,
     }
     count_ingress(in,
                   link.address_counters != nullptr ? *link.address_counters : counters_of(link));
-    if (go_straight(slot, plain_way(link, route), payload)) {
+    if (go_straight(slot, plain_way(link, route), {}, payload)) {
         return;
     }
     reset_choice();
@@ -228,7 +228,8 @@ void Forwarder::begin_from_mesh(Connection& connection,
         --in.label.hop_limit;
     }
     in.offers_left = ends_here ? in.label.offers() : std::uint8_t{0};
-    if (go_straight(slot, plain_way_on(link, in.label, connection.id()), payload)) {
+    const auto way = plain_way_on(link, in.label, connection.id());
+    if (go_straight(slot, way, connection.id(), payload)) {
         return;
     }
     reset_choice();

@@ -109,6 +109,7 @@ Forwarder::Way Forwarder::plain_way_on(IncomingLink& lane,
 /// False: nothing was done.
 [[gnu::flatten]] bool Forwarder::go_straight(std::uint32_t slot,
                                              const Way& way,
+                                             const ConnectionId& arrival,
                                              const Payload& payload) {
     auto& in = plane_.incoming.at(slot);
     if (way.link == nullptr || !way.link->attached || way.link->waiting.size != 0 || payload.more ||
@@ -116,14 +117,8 @@ Forwarder::Way Forwarder::plain_way_on(IncomingLink& lane,
         (way.egress != 0 && !pins_.empty())) {
         return false;
     }
-    const bool from_client = in.label.ingress == plane_.table->self();
     const auto out_slot = plane_.outgoing.take();
-    auto& out = new_copy(
-        in,
-        out_slot,
-        0,
-        from_client ? ConnectionId{}
-                    : ConnectionId{plane_.config.worker, in.connection, in.connection_generation});
+    auto& out = new_copy(in, out_slot, 0, arrival);
     out.complete = true;
     out.connection = way.connection->id().slot;
     out.link = way.index;
@@ -144,7 +139,7 @@ Forwarder::Way Forwarder::plain_way_on(IncomingLink& lane,
         in.copies_open = 0;
         return false;
     }
-    if (way.egress != 0 && from_client) {
+    if (way.egress != 0 && arrival.generation == 0) {
         keep_copy(in, payload.bytes);
         in.egress = way.egress;
         if (way.balanced) {

@@ -1,5 +1,7 @@
 #include "link/mesh_label.h"
 
+#include "link/codec.h"
+
 namespace amqmesh::link {
 
 namespace {
@@ -8,21 +10,13 @@ constexpr unsigned kFlagPresettled = 0x01;
 constexpr unsigned kPriorityShift = 1;
 constexpr unsigned kPriorityMask = 0x07;
 
-template <typename Int>
-void put(MeshLabel::Bytes& bytes, std::size_t at, Int value) {
-    const std::uint64_t wide = value;  // no sign creeps in by promotion to int
-    for (std::size_t i = 0; i < sizeof(Int); ++i) {
-        bytes[at + i] = static_cast<std::byte>((wide >> (8 * (sizeof(Int) - 1 - i))) & 0xffU);
-    }
+void store_u64(std::byte* bytes, std::uint64_t value) {
+    store_u32(bytes, static_cast<std::uint32_t>(value >> 32U));
+    store_u32(bytes + 4, static_cast<std::uint32_t>(value & 0xffffffffU));
 }
 
-template <typename Int>
-Int get(std::span<const std::byte> bytes, std::size_t at) {
-    std::uint64_t value = 0;
-    for (std::size_t i = 0; i < sizeof(Int); ++i) {
-        value = value << 8U | std::to_integer<std::uint64_t>(bytes[at + i]);
-    }
-    return static_cast<Int>(value);
+std::uint64_t load_u64(const std::byte* bytes) {
+    return std::uint64_t{load_u32(bytes)} << 32U | load_u32(bytes + 4);
 }
 
 }  // namespace
@@ -34,11 +28,11 @@ MeshLabel::Bytes MeshLabel::encode() const {
     bytes[0] = static_cast<std::byte>(version << 4U | (shown ^ kDefaultPriority) << kPriorityShift |
                                       (presettled ? kFlagPresettled : 0U));
     bytes[1] = static_cast<std::byte>(hop_limit);
-    put<std::uint16_t>(bytes, 2, flow);
-    put<std::uint32_t>(bytes, 4, sequence);
-    put<std::uint64_t>(bytes, 8, ingress);
-    put<std::uint64_t>(bytes, 16, egress);
-    put<std::uint64_t>(bytes, 24, address);
+    store_u16(&bytes[2], flow);
+    store_u32(&bytes[4], sequence);
+    store_u64(&bytes[8], ingress);
+    store_u64(&bytes[16], egress);
+    store_u64(&bytes[24], address);
     return bytes;
 }
 
@@ -56,11 +50,11 @@ std::optional<MeshLabel> MeshLabel::decode(std::span<const std::byte> tag) {
     const unsigned shown = std::to_integer<unsigned>(tag[0]) >> kPriorityShift & kPriorityMask;
     label.priority = static_cast<std::uint8_t>(shown ^ kDefaultPriority);
     label.hop_limit = std::to_integer<std::uint8_t>(tag[1]);
-    label.flow = get<std::uint16_t>(tag, 2);
-    label.sequence = get<std::uint32_t>(tag, 4);
-    label.ingress = get<std::uint64_t>(tag, 8);
-    label.egress = get<std::uint64_t>(tag, 16);
-    label.address = get<std::uint64_t>(tag, 24);
+    label.flow = load_u16(&tag[2]);
+    label.sequence = load_u32(&tag[4]);
+    label.ingress = load_u64(&tag[8]);
+    label.egress = load_u64(&tag[16]);
+    label.address = load_u64(&tag[24]);
     if (label.ingress == 0 || label.address == 0 || (label.hint && label.egress == 0)) {
         return std::nullopt;
     }
