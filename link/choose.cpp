@@ -186,7 +186,10 @@ void Forwarder::choose_by_key(IncomingDelivery& in,
 void Forwarder::count_balanced(IncomingDelivery& in, routing::RouterId router) {
     demand_.sent(in.label.address, router, plane_.now);
     in.balanced_egress = router;
-    ++balanced_[balance_key(in.label.address, router)];
+    auto& towards = balanced_[balance_key(in.label.address, router)];
+    towards.address = in.label.address;
+    towards.router = router;
+    ++towards.deliveries;
 }
 
 Forwarder::RemoteChoice Forwarder::pick_remote(const AddressRoute& route,
@@ -213,7 +216,8 @@ Forwarder::RemoteChoice Forwarder::pick_remote(const AddressRoute& route,
         }
         if (route.treatment == Treatment::kBalanced) {
             const auto found = balanced_.find(balance_key(route.hash, router));
-            const std::uint64_t outstanding = found == balanced_.end() ? 0 : found->second;
+            const std::uint64_t outstanding =
+                found == balanced_.end() ? 0 : found->second.deliveries;
             busy = demand_.busy(route.hash, router, plane_.now);
             value += outstanding;
             if (busy || outstanding >= kRemoteOutstandingMax) {
@@ -238,7 +242,7 @@ std::uint32_t Forwarder::local_gauge(const AddressRoute& route, const Target& ta
 
 void Forwarder::forget_balanced(const IncomingDelivery& in) {
     const auto found = balanced_.find(balance_key(in.label.address, in.balanced_egress));
-    if (found != balanced_.end() && --found->second == 0) {
+    if (found != balanced_.end() && --found->second.deliveries == 0) {
         balanced_.erase(found);
     }
 }

@@ -210,6 +210,7 @@ void Connection::drop_link(LinkIndex index) {
     }
     auto& place = links_[index];
     if (place.in) {
+        forwarder_.count_container(*this, *place.in);
         forwarder_.on_incoming_gone(*this, index, *place.in);
         if (auto watched = plane_.watchers.find(place.in->hash); watched != plane_.watchers.end()) {
             std::erase_if(watched->second, [&](const LinkKey& entry) {
@@ -222,6 +223,7 @@ void Connection::drop_link(LinkIndex index) {
         control_in_ = control_in_ && place.in->purpose != LinkPurpose::kControl;
         place.in.reset();
     } else if (place.out) {
+        forwarder_.count_container(*this, *place.out);
         if (place.out->purpose == LinkPurpose::kEndpoint) {
             plane_.outlet.report(
                 report::ConsumerDown{{id_, index, place.out->generation}, place.out->key});

@@ -4,6 +4,7 @@
 
 #include "link/amqp_types.h"
 #include "link/ids.h"
+#include "link/origin_counts.h"
 #include "link/settle_figures.h"
 #include "routing/forwarding_table.h"
 
@@ -39,6 +40,9 @@ struct LinkRow {
     AgeCounters ages;
     double settle_rate = 0;  ///< per second
     std::uint8_t priority = 0;
+    bool up = true;  ///< attached in both directions
+    /// Outgoing, to a client: deliveries that entered the mesh at other routers.
+    std::vector<OriginCounts::Count> origins;
 };
 
 /// One row of management's `connection`.
@@ -62,6 +66,7 @@ struct PlaneCounters {
     std::uint64_t presettled = 0, dropped_presettled = 0, accepted = 0, rejected = 0, released = 0,
                   modified = 0;
     std::uint64_t ingress = 0, egress = 0, transit = 0;
+    std::uint64_t container_ingress = 0, container_egress = 0;  ///< role route-container
     std::uint64_t hop_limit_drops = 0, multicast_duplicates = 0, bounced = 0, expired = 0,
                   redelivered = 0;
     AgeCounters ages;                 ///< of deliveries coming in
@@ -72,7 +77,16 @@ struct PlaneCounters {
 struct AddressCounters {
     routing::AddressHash hash = 0;
     std::uint64_t ingress = 0, egress = 0, transit = 0, outstanding = 0, in_process = 0;
+    std::uint64_t from_node = 0;                                ///< sent by the router itself
+    std::uint64_t container_ingress = 0, container_egress = 0;  ///< role route-container
     AddressAges settle_ages;  ///< of unsettled deliveries that entered the mesh here
+};
+
+/// Unsettled deliveries of distribution balanced under way to another router.
+struct Towards {
+    routing::AddressHash address = 0;
+    routing::RouterId router = 0;
+    std::uint32_t deliveries = 0;
 };
 
 struct PlaneSnapshot {
@@ -81,6 +95,7 @@ struct PlaneSnapshot {
     std::vector<LinkRow> links;
     std::vector<ConnectionRow> connections;
     std::vector<AddressCounters> addresses;
+    std::vector<Towards> towards;  ///< with `addresses`; those that are not 0
     PlaneCounters counters;
     // Deliveries under way, when asked for: on their way through this node; from or for its
     // clients.

@@ -179,7 +179,7 @@ void DataPlane::flush(Time now) {
             }
         }
     }
-    if (!impl_->snapshots.empty() && impl_->snapshots.front().advance(plane)) {
+    if (!impl_->snapshots.empty() && impl_->snapshots.front().advance(plane, impl_->forwarder)) {
         plane.outlet.report(impl_->snapshots.front().take());
         impl_->snapshots.pop_front();
     }

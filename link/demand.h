@@ -61,6 +61,15 @@ class DemandBook {
     Entry& make(routing::AddressHash address);
     void drop_if_idle(routing::AddressHash address);
 
+    template <typename Visit>
+    void for_each_queue(Visit visit) const {
+        for (const auto& [address, entry] : entries_) {
+            if (entry.queue.size != 0) {
+                visit(entry.queue);
+            }
+        }
+    }
+
     /// Deliveries wait for the address here.
     [[nodiscard]] bool queued(routing::AddressHash address);
     /// `router` is to hear of free consumers for a while.

@@ -71,6 +71,23 @@ class Forwarder {
     /// Links without credit for more than 10 s.
     [[nodiscard]] static std::uint64_t blocked_links(Connection& connection, Time now);
 
+    // For management.
+    /// Adds what links of a route container have carried since the last time to the sums.
+    void count_container(Connection& connection);
+    void count_container(const Connection& connection, IncomingLink& link);
+    void count_container(const Connection& connection, OutgoingLink& link);
+    /// Deliveries that no link was found for yet, by the link (link_number) they came in on. Of
+    /// very many only the first kUndeliveredSeen are counted.
+    using CountsByLink = std::unordered_map<std::uint64_t, std::uint32_t>;
+    [[nodiscard]] CountsByLink undelivered();
+    [[nodiscard]] std::vector<Towards> towards_routers() const;
+
+    static std::uint64_t link_number(std::uint32_t connection, LinkIndex link) {
+        return std::uint64_t{connection} << 32U | link;
+    }
+
+    static constexpr std::size_t kUndeliveredSeen = 65536;
+
     static constexpr Time kNever = UINT64_MAX;
     static constexpr Time kExpiryStep = 10 * routing::kMillisecond;
     static constexpr Time kProbeInterval = 50 * routing::kMillisecond;
@@ -353,7 +370,7 @@ class Forwarder {
     std::uint32_t swept_incoming_ = 0, swept_outgoing_ = 0;  // slots looked at in this sweep
     TreeCache trees_;
     // `balanced`: deliveries outstanding towards a remote router, by address and router.
-    std::unordered_map<std::uint64_t, std::uint32_t> balanced_;
+    std::unordered_map<std::uint64_t, Towards> balanced_;
     Time next_expiry_ = kNever;          // of what waits
     std::vector<std::uint32_t> parked_;  // slots; bounded by kParkedMax
     std::map<FlowKey, FlowPin> pins_;    // bounded by the deliveries under way

@@ -101,4 +101,80 @@ std::uint64_t Forwarder::blocked_links(Connection& connection, Time now) {
     return count;
 }
 
+void Forwarder::count_container(Connection& connection) {
+    if (connection.options().role != ConnectionRole::kRouteContainer) {
+        return;
+    }
+    for (LinkIndex index = 0; index < connection.link_count(); ++index) {
+        if (auto* in = connection.incoming(index)) {
+            count_container(connection, *in);
+        } else if (auto* out = connection.outgoing(index)) {
+            count_container(connection, *out);
+        }
+    }
+}
+
+void Forwarder::count_container(const Connection& connection, IncomingLink& link) {
+    const std::uint64_t more = link.counters.deliveries - link.container_deliveries;
+    if (connection.options().role != ConnectionRole::kRouteContainer || more == 0) {
+        return;
+    }
+    link.container_deliveries = link.counters.deliveries;
+    plane_.counters.container_ingress += more;
+    if (link.purpose == LinkPurpose::kEndpoint) {  // others' addresses are counted as they come
+        auto& counters =
+            link.address_counters != nullptr ? *link.address_counters : counters_of(link);
+        counters.container_ingress += more;
+    }
+}
+
+void Forwarder::count_container(const Connection& connection, OutgoingLink& link) {
+    const std::uint64_t more = link.counters.deliveries - link.container_deliveries;
+    if (connection.options().role != ConnectionRole::kRouteContainer || more == 0) {
+        return;
+    }
+    link.container_deliveries = link.counters.deliveries;
+    plane_.counters.container_egress += more;
+    if (link.address_counters != nullptr) {
+        link.address_counters->container_egress += more;
+    }
+}
+
+Forwarder::CountsByLink Forwarder::undelivered() {
+    CountsByLink counts;
+    std::size_t seen = 0;
+    const auto look_at = [&](std::uint32_t out_slot) {
+        const auto& origin = plane_.outgoing.at(out_slot).origin;
+        const auto* in = origin.worker == plane_.config.worker
+                             ? plane_.incoming.find(origin.slot, origin.generation)
+                             : nullptr;
+        Connection* connection = nullptr;
+        if (in != nullptr && link_of(*in, connection) != nullptr) {
+            ++counts[link_number(in->connection, in->link)];
+        }
+        return ++seen < kUndeliveredSeen;
+    };
+    for (const auto out_slot : parked_) {
+        if (!look_at(out_slot)) {
+            return counts;
+        }
+    }
+    demand_.for_each_queue([&](const DeliveryList& queue) {
+        for (auto slot = queue.head; slot != kNoSlot && seen < kUndeliveredSeen;
+             slot = plane_.outgoing.at(slot).next) {
+            look_at(slot);
+        }
+    });
+    return counts;
+}
+
+std::vector<Towards> Forwarder::towards_routers() const {
+    std::vector<Towards> all;
+    all.reserve(balanced_.size());
+    for (const auto& entry : balanced_) {
+        all.push_back(entry.second);
+    }
+    return all;
+}
+
 }  // namespace amqmesh::link

@@ -180,9 +180,11 @@ void Forwarder::route_anonymous(std::uint32_t slot, const Payload& payload) {
         in.label.priority = priority_class(*rule->priority);
     }
     in.offers_left = rule != nullptr ? offers_more(*rule) : std::uint8_t{0};
-    count_ingress(
-        in,
-        plane_.address_counters(is_temporary(text) ? Plane::kSharedCounters : in.label.address));
+    auto& counters =
+        plane_.address_counters(is_temporary(text) ? Plane::kSharedCounters : in.label.address);
+    counters.container_ingress +=
+        connection->options().role == ConnectionRole::kRouteContainer ? 1U : 0U;
+    count_ingress(in, counters);
     reset_choice();
     if (key->kind == routing::AddressClass::kTopological) {
         if (const auto target = towards(routing::router_id(key->router), in.label.flow);
@@ -612,7 +614,10 @@ void Forwarder::originate(std::string_view address, std::span<const std::byte> m
     in.sender_settled = in.presettled = in.complete = true;
     in.label.presettled = true;
     in.label.ingress = plane_.table->self();
-    in.label.address = routing::hash_key(key->key());
+    const auto text = key->key();
+    in.label.address = routing::hash_key(text);
+    ++plane_.address_counters(is_temporary(text) ? Plane::kSharedCounters : in.label.address)
+          .from_node;
     in.label.sequence =
         std::uint32_t{plane_.config.worker} << 26U | (++sequence_ & MeshLabel::kNumberMask);
     in.label.hop_limit = 255;

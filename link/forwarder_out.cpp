@@ -179,6 +179,9 @@ void Forwarder::started(OutgoingLink& link, OutgoingDelivery& out) {
                 is_temporary(link.key) ? Plane::kSharedCounters : out.label.address);
         }
         ++link.address_counters->egress;
+        if (out.arrival.generation != 0) {
+            link.origins.count(out.label.ingress);
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 #include "link/amqp_types.h"
 #include "link/control_messages.h"
 #include "link/delivery.h"
+#include "link/origin_counts.h"
 #include "link/settle_figures.h"
 #include "routing/address_key.h"
 #include "routing/forwarding_table.h"
@@ -80,6 +81,7 @@ struct IncomingLink {
     Time attached_at = 0;
     Time zero_credit_since = 0;
     LinkCounters counters;
+    std::uint64_t container_deliveries = 0;  ///< of counters: in the sums for route containers
 
     /// Valid for one table generation.
     struct RouteCache {
@@ -113,6 +115,8 @@ struct OutgoingLink {
     Time zero_credit_since = 0;                   ///< 0: it has credit
     AddressCounters* address_counters = nullptr;  // the plane's
     LinkCounters counters;
+    std::uint64_t container_deliveries = 0;  ///< of counters: in the sums for route containers
+    OriginCounts origins;                    ///< of those that came from other routers
 };
 
 }  // namespace amqmesh::link

@@ -64,27 +64,12 @@ LinkRow outgoing_row(const OutgoingLink& link, const Engine& engine, LinkIndex i
     row.credit = engine.send_credit(index);
     row.undelivered = link.waiting.size;
     row.unsettled = link.sent.size;
+    row.up = link.attached;
+    row.origins.assign(link.origins.all().begin(), link.origins.all().end());
     row.zero_credit_s = seconds_since(link.zero_credit_since, now);
     row.settle_rate = link.counters.rate.per_second(now);
     copy_counters(row, link.counters);
     return row;
-}
-
-void add_link(PlaneSnapshot& snapshot, Connection& connection, LinkIndex index, Time now) {
-    LinkRow row;
-    if (const auto* in = connection.incoming(index)) {
-        row = incoming_row(*in, connection.engine(), index, now);
-    } else if (const auto* out = connection.outgoing(index)) {
-        row = outgoing_row(*out, connection.engine(), index, now);
-        row.capacity = connection.options().link_capacity;
-    } else {
-        return;
-    }
-    row.connection = connection.id();
-    row.connection_number = connection.options().number;
-    row.link = index;
-    row.priority = 4;
-    snapshot.links.push_back(std::move(row));
 }
 
 void count_deliveries(PlaneSnapshot& snapshot, Plane& plane) {
@@ -95,37 +80,68 @@ void count_deliveries(PlaneSnapshot& snapshot, Plane& plane) {
     });
 }
 
+// What messages of the link get unless their header says otherwise.
+std::uint8_t priority_of(const Plane& plane, std::string_view key) {
+    constexpr std::uint8_t kDefault = 4;
+    const auto* rule =
+        key.starts_with('M') ? plane.table->settings().match(key.substr(2)) : nullptr;
+    return rule != nullptr && rule->priority ? *rule->priority : kDefault;
+}
+
 }  // namespace
 
-void SnapshotJob::begin(Plane& plane) {
+void SnapshotJob::begin(Plane& plane, Forwarder& forwarder) {
     snapshot_ = std::make_unique<PlaneSnapshot>();
     snapshot_->request = what_.request;
     snapshot_->worker = plane.config.worker;
-    if (what_.connections || what_.links) {
-        plane.connections.for_each([this](std::uint32_t, const ConnectionHolder& holder) {
+    plane.connections.for_each([&](std::uint32_t, const ConnectionHolder& holder) {
+        forwarder.count_container(*holder.connection);
+        if (what_.connections || what_.links) {
             connections_.push_back(holder.connection->id());
-        });
+        }
+    });
+    if (what_.links) {
+        undelivered_ = forwarder.undelivered();
     }
 }
 
-std::uint32_t SnapshotJob::visit(Connection& connection, Time now, std::uint32_t most) {
+void SnapshotJob::add_link(Plane& plane, Connection& connection, LinkIndex index) {
+    LinkRow row;
+    if (const auto* in = connection.incoming(index)) {
+        row = incoming_row(*in, connection.engine(), index, plane.now);
+        const auto waiting = undelivered_.find(Forwarder::link_number(connection.id().slot, index));
+        row.undelivered = waiting == undelivered_.end() ? 0 : waiting->second;
+    } else if (const auto* out = connection.outgoing(index)) {
+        row = outgoing_row(*out, connection.engine(), index, plane.now);
+        row.capacity = connection.options().link_capacity;
+    } else {
+        return;
+    }
+    row.connection = connection.id();
+    row.connection_number = connection.options().number;
+    row.link = index;
+    row.priority = priority_of(plane, row.owning_address);
+    snapshot_->links.push_back(std::move(row));
+}
+
+std::uint32_t SnapshotJob::visit(Plane& plane, Connection& connection, std::uint32_t most) {
     if (what_.connections && link_ == 0) {
         snapshot_->connections.push_back(connection.row());
-        links_blocked_ += Forwarder::blocked_links(connection, now);
+        links_blocked_ += Forwarder::blocked_links(connection, plane.now);
     }
     const std::uint32_t end =
         what_.links ? std::min(connection.link_count(), link_ + most) : connection.link_count();
     const std::uint32_t looked = what_.links ? end - std::min(end, link_) : 0;
     for (; what_.links && link_ < end; ++link_) {
-        add_link(*snapshot_, connection, link_, now);
+        add_link(plane, connection, link_);
     }
     link_ = end;
     return looked;
 }
 
-bool SnapshotJob::advance(Plane& plane) {
+bool SnapshotJob::advance(Plane& plane, Forwarder& forwarder) {
     if (!snapshot_) {
-        begin(plane);
+        begin(plane, forwarder);
     }
     for (std::uint32_t looked = 0; next_ < connections_.size();) {
         if (looked >= kPiece) {
@@ -133,18 +149,18 @@ bool SnapshotJob::advance(Plane& plane) {
         }
         auto* connection = plane.connection(connections_[next_]);
         if (connection != nullptr) {
-            looked += 1 + visit(*connection, plane.now, kPiece - looked);
+            looked += 1 + visit(plane, *connection, kPiece - looked);
         }
         if (connection == nullptr || link_ >= connection->link_count()) {
             ++next_;
             link_ = 0;
         }
     }
-    finish(plane);
+    finish(plane, forwarder);
     return true;
 }
 
-void SnapshotJob::finish(Plane& plane) {
+void SnapshotJob::finish(Plane& plane, const Forwarder& forwarder) {
     snapshot_->counters = plane.counters;
     snapshot_->counters.links_blocked = links_blocked_;
     if (what_.deliveries) {
@@ -153,6 +169,7 @@ void SnapshotJob::finish(Plane& plane) {
     if (what_.addresses) {
         plane.for_each_address_counters(
             [this](const AddressCounters& counters) { snapshot_->addresses.push_back(counters); });
+        snapshot_->towards = forwarder.towards_routers();
     }
 }
 

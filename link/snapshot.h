@@ -2,6 +2,7 @@
 #pragma once
 
 #include "link/control_messages.h"
+#include "link/forwarder.h"
 #include "link/plane.h"
 
 #include <cstdint>
@@ -18,7 +19,7 @@ class SnapshotJob {
     explicit SnapshotJob(const command::TakeSnapshot& what) : what_(what) {}
 
     /// Looks at about kPiece links. True: it is complete.
-    bool advance(Plane& plane);
+    bool advance(Plane& plane, Forwarder& forwarder);
 
     /// REQUIRES: complete.
     std::unique_ptr<PlaneSnapshot> take() { return std::move(snapshot_); }
@@ -26,10 +27,11 @@ class SnapshotJob {
     static constexpr std::uint32_t kPiece = 256;
 
   private:
-    void begin(Plane& plane);
+    void begin(Plane& plane, Forwarder& forwarder);
     /// At most `most` links from link_ on. How many.
-    std::uint32_t visit(Connection& connection, Time now, std::uint32_t most);
-    void finish(Plane& plane);
+    std::uint32_t visit(Plane& plane, Connection& connection, std::uint32_t most);
+    void add_link(Plane& plane, Connection& connection, LinkIndex index);
+    void finish(Plane& plane, const Forwarder& forwarder);
 
     command::TakeSnapshot what_;
     std::unique_ptr<PlaneSnapshot> snapshot_;  ///< none: not begun
@@ -37,6 +39,7 @@ class SnapshotJob {
     std::size_t next_ = 0;                     ///< the connection to look at next
     LinkIndex link_ = 0;                       ///< and its link
     std::uint64_t links_blocked_ = 0;
+    Forwarder::CountsByLink undelivered_;  ///< of incoming links
 };
 
 }  // namespace amqmesh::link

@@ -328,6 +328,8 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
         return false;
     }
 
+    [[nodiscard]] std::uint64_t connections_ever() const override { return last_number; }
+
     // -- ReloadTarget -----------------------------------------------------------------------------
     mgmt::Reloaded reload() override { return reloader.reload(); }
 

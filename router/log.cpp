@@ -23,7 +23,7 @@ namespace amqmesh::router::log {
 
 namespace {
 
-constexpr std::array<std::string_view, 7> kLevelNames{
+constexpr std::array<std::string_view, kLevels> kLevelNames{
     "trace", "debug", "info", "notice", "warning", "error", "critical"};
 constexpr std::array<std::string_view, kModules> kModuleNames{
     "ROUTER", "ROUTER_LS", "SERVER", "CONN_MGR", "AGENT", "MESSAGE"};
@@ -39,6 +39,7 @@ struct Output {
 // The process's log. Levels are read without the lock; outputs change only in configure().
 struct State {
     std::array<std::atomic<std::uint8_t>, kModules> masks;
+    std::array<std::array<std::atomic<std::uint64_t>, kLevels>, kModules> written{};
     std::mutex mutex;
     std::array<Output, kModules> outputs;
     std::deque<Line> lines;
@@ -223,6 +224,9 @@ bool enabled(Module module, Level level) {
 
 void write(Module module, Level level, const char* code, std::string_view text) {
     State& log = state();
+    log.written.at(static_cast<std::size_t>(module))
+        .at(static_cast<std::size_t>(level))
+        .fetch_add(1, std::memory_order_relaxed);
     const std::chrono::duration<double> time = std::chrono::system_clock::now().time_since_epoch();
     Output output;
     {
@@ -250,6 +254,13 @@ std::vector<Line> latest(std::size_t limit) {
     const std::lock_guard lock(log.mutex);
     const std::size_t count = std::min(limit, log.lines.size());
     return {log.lines.end() - static_cast<std::ptrdiff_t>(count), log.lines.end()};
+}
+
+std::uint64_t lines_written(Module module, Level level) {
+    return state()
+        .written.at(static_cast<std::size_t>(module))
+        .at(static_cast<std::size_t>(level))
+        .load(std::memory_order_relaxed);
 }
 
 void flush() {

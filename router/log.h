@@ -20,6 +20,7 @@ enum class Level : std::uint8_t { kTrace, kDebug, kInfo, kNotice, kWarning, kErr
 /// The reference's module names that we use; other names of its configuration files set nothing.
 enum class Module : std::uint8_t { kRouter, kRouterLs, kServer, kConnMgr, kAgent, kMessage };
 inline constexpr std::size_t kModules = 6;
+inline constexpr std::size_t kLevels = 7;
 
 std::string_view to_string(Level level);
 std::string_view to_string(Module module);
@@ -67,6 +68,9 @@ struct Line {
 /// The latest lines, oldest first; at most kLinesKept are kept.
 std::vector<Line> latest(std::size_t limit);
 inline constexpr std::size_t kLinesKept = 1000;
+
+/// How many lines there were since the start.
+std::uint64_t lines_written(Module module, Level level);
 
 /// Everything written is on its way to the kernel.
 void flush();

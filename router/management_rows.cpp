@@ -1,5 +1,6 @@
 #include "router/management_rows.h"
 
+#include "router/log.h"
 #include "router/routing_rows.h"
 
 #include <unistd.h>
@@ -7,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -61,7 +63,28 @@ std::string role_name(link::ConnectionRole role) {
     return link::to_string(role);
 }
 
-mgmt::Row link_row(const link::LinkRow& link, const mgmt::EntityType& type) {
+// By router, as the reference shows it for links to clients; null elsewhere.
+mgmt::Value ingress_histogram(const link::LinkRow& link, const RouterNumbers& routers) {
+    if (routers.empty() || link.incoming || link.type != "endpoint") {
+        return {};
+    }
+    std::vector<link::OriginCounts::Count> counts = link.origins;
+    std::uint64_t here = link.deliveries;
+    for (const auto& count : counts) {
+        here -= std::min(here, count.deliveries);
+    }
+    if (here > 0) {
+        counts.push_back({routers.self(), here});
+    }
+    return routers.list(
+        counts,
+        [](const auto& count) { return count.router; },
+        [](const auto& count) { return count.deliveries; });
+}
+
+mgmt::Row link_row(const link::LinkRow& link,
+                   const RouterNumbers& routers,
+                   const mgmt::EntityType& type) {
     const std::string connection = std::to_string(link.connection_number);
     const std::string identity =
         connection + '.' + std::to_string(link.link) + (link.incoming ? ".in" : ".out");
@@ -77,7 +100,7 @@ mgmt::Row link_row(const link::LinkRow& link, const mgmt::EntityType& type) {
         .set("deliveryCount", link.deliveries)
         .set("connectionId", connection)
         .set("adminStatus", kEnabled)
-        .set("operStatus", "up")
+        .set("operStatus", link.up ? "up" : "down")
         .set("presettledCount", link.presettled)
         .set("droppedPresettledCount", link.dropped_presettled)
         .set("acceptedCount", link.accepted)
@@ -87,6 +110,7 @@ mgmt::Row link_row(const link::LinkRow& link, const mgmt::EntityType& type) {
         .set("deliveriesDelayed1Sec", link.ages.delayed_1s)
         .set("deliveriesDelayed10Sec", link.ages.delayed_10s)
         .set("deliveriesStuck", link.ages.stuck)
+        .set("ingressHistogram", ingress_histogram(link, routers))
         .set("priority", unsigned{link.priority})
         .set("settleRate", std::int64_t{std::lround(link.settle_rate)})
         .set("creditAvailable", link.credit)
@@ -146,10 +170,43 @@ CountersByHash sum_addresses(const Snapshots::Parts& parts) {
             sum.transit += counters.transit;
             sum.outstanding += counters.outstanding;
             sum.in_process += counters.in_process;
+            sum.from_node += counters.from_node;
+            sum.container_ingress += counters.container_ingress;
+            sum.container_egress += counters.container_egress;
             sum.settle_ages.add(counters.settle_ages);
         }
     }
     return sums;
+}
+
+// Of each address, by router: workers count apart.
+using TowardsByHash =
+    std::unordered_map<routing::AddressHash, std::map<routing::RouterId, std::uint64_t>>;
+
+TowardsByHash sum_towards(const Snapshots::Parts& parts) {
+    TowardsByHash sums;
+    for (const auto& part : parts) {
+        for (const link::Towards& one : part->towards) {
+            sums[one.address][one.router] += one.deliveries;
+        }
+    }
+    return sums;
+}
+
+mgmt::Value transit_outstanding(const routing::AddressRoute& address,
+                                const TowardsByHash& sums,
+                                const RouterNumbers& routers) {
+    if (routers.empty() || address.treatment != routing::Treatment::kBalanced) {
+        return {};
+    }
+    const auto found = sums.find(address.hash);
+    if (found == sums.end()) {
+        return mgmt::List{};
+    }
+    return routers.list(
+        found->second,
+        [](const auto& entry) { return entry.first; },
+        [](const auto& entry) { return entry.second; });
 }
 
 mgmt::Row address_row(const routing::AddressRoute& address,
@@ -180,9 +237,9 @@ mgmt::Row address_row(const routing::AddressRoute& address,
         .set("deliveriesEgress", counters.egress)
         .set("deliveriesTransit", counters.transit)
         .set("deliveriesToContainer", counters.in_process)
-        .set("deliveriesFromContainer", 0)
-        .set("deliveriesEgressRouteContainer", 0)
-        .set("deliveriesIngressRouteContainer", 0)
+        .set("deliveriesFromContainer", counters.from_node)
+        .set("deliveriesEgressRouteContainer", counters.container_egress)
+        .set("deliveriesIngressRouteContainer", counters.container_ingress)
         .set("trackedDeliveries", counters.outstanding)
         .set("priority", rule != nullptr && rule->priority ? int{*rule->priority} : -1)
         .set("deliveriesRedirectedToFallback", 0)
@@ -232,6 +289,8 @@ link::PlaneCounters sum_counters(const Snapshots::Parts& parts) {
         sum.transit += one.transit;
         sum.expired += one.expired;
         sum.redelivered += one.redelivered;
+        sum.container_ingress += one.container_ingress;
+        sum.container_egress += one.container_egress;
         sum.ages.delayed_1s += one.ages.delayed_1s;
         sum.ages.delayed_10s += one.ages.delayed_10s;
         sum.ages.stuck += one.ages.stuck;
@@ -243,14 +302,24 @@ link::PlaneCounters sum_counters(const Snapshots::Parts& parts) {
 
 }  // namespace
 
-std::vector<mgmt::Row> link_rows(const Snapshots::Parts& parts, mgmt::Page page) {
+RouterNumbers::RouterNumbers(const routing::NodeView& view) : self_(view.id) {
+    for (const routing::LinkStateView& router : view.routers) {
+        if (router.router == view.id || router.reachable) {
+            numbers_.emplace(router.router, numbers_.size());
+        }
+    }
+}
+
+std::vector<mgmt::Row> link_rows(const Snapshots::Parts& parts,
+                                 const RouterNumbers& routers,
+                                 mgmt::Page page) {
     const mgmt::EntityType& type = mgmt::type_of("router.link");
     std::vector<mgmt::Row> rows;
     for (const auto& part : parts) {
         const std::size_t skipped = std::min(page.offset, part->links.size());
         page.offset -= skipped;
         for (std::size_t i = skipped; i < part->links.size() && rows.size() < page.count; ++i) {
-            rows.push_back(link_row(part->links[i], type));
+            rows.push_back(link_row(part->links[i], routers, type));
         }
     }
     return rows;
@@ -268,14 +337,17 @@ std::vector<mgmt::Row> connection_rows(const Snapshots::Parts& parts, const RowT
 }
 
 std::vector<mgmt::Row> address_rows(const Snapshots::Parts& parts,
+                                    const RouterNumbers& routers,
                                     const routing::ForwardingTable& table) {
     const mgmt::EntityType& type = mgmt::type_of("router.address");
     const CountersByHash sums = sum_addresses(parts);
+    const TowardsByHash towards = sum_towards(parts);
     std::vector<mgmt::Row> rows;
     table.for_each([&](const routing::AddressRoute& address) {
         const auto found = sums.find(address.hash);
         rows.push_back(address_row(
             address, found == sums.end() ? link::AddressCounters{} : found->second, table, type));
+        rows.back().set("transitOutstanding", transit_outstanding(address, towards, routers));
     });
     return rows;
 }
@@ -374,8 +446,8 @@ mgmt::Row router_row(const Snapshots::Parts& parts,
         .set("deliveriesIngress", counters.ingress)
         .set("deliveriesEgress", counters.egress)
         .set("deliveriesTransit", counters.transit)
-        .set("deliveriesIngressRouteContainer", 0)
-        .set("deliveriesEgressRouteContainer", 0)
+        .set("deliveriesIngressRouteContainer", counters.container_ingress)
+        .set("deliveriesEgressRouteContainer", counters.container_egress)
         .set("deliveriesRedirectedToFallback", 0)
         .set("expiredDeliveries", counters.expired)
         .set("redeliveredDeliveries", counters.redelivered)
@@ -387,7 +459,7 @@ mgmt::Row router_row(const Snapshots::Parts& parts,
     return row;
 }
 
-mgmt::Row policy_row(const Snapshots::Parts& parts) {
+mgmt::Row policy_row(const Snapshots::Parts& parts, std::uint64_t connections_ever) {
     std::uint64_t connections = 0;
     for (const auto& part : parts) {
         connections += part->connections.size();
@@ -398,13 +470,30 @@ mgmt::Row policy_row(const Snapshots::Parts& parts) {
         .set("maxConnections", 65535)
         .set("enableVhostPolicy", false)
         .set("enableVhostNamePatterns", false)
-        .set("connectionsProcessed", connections)
+        .set("connectionsProcessed", connections_ever)
         .set("connectionsDenied", 0)
         .set("connectionsCurrent", connections)
         .set("linksDenied", 0)
         .set("maxMessageSizeDenied", 0)
         .set("totalDenials", 0);
     return row;
+}
+
+std::vector<mgmt::Row> log_stats_rows() {
+    const mgmt::EntityType& type = mgmt::type_of("logStats");
+    std::vector<mgmt::Row> rows;
+    for (std::size_t i = 0; i < log::kModules; ++i) {
+        const auto module = static_cast<log::Module>(i);
+        const std::string identity = "logStats/" + std::string{to_string(module)};
+        mgmt::Row row(type);
+        row.set("name", identity).set("identity", identity);
+        for (std::size_t level = 0; level < log::kLevels; ++level) {
+            const std::string name{to_string(static_cast<log::Level>(level))};
+            row.set(name + "Count", log::lines_written(module, static_cast<log::Level>(level)));
+        }
+        rows.push_back(std::move(row));
+    }
+    return rows;
 }
 
 }  // namespace amqmesh::router

@@ -8,7 +8,10 @@
 #include "routing/forwarding_table.h"
 #include "routing/views.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <unordered_map>
 #include <vector>
 
 namespace amqmesh::router {
@@ -20,9 +23,43 @@ struct RowTimes {
     std::uint64_t wall_clock_ms = 0;  ///< at `started`
 };
 
-std::vector<mgmt::Row> link_rows(const Snapshots::Parts& parts, mgmt::Page page);
+/// The `index` of each row of router.node: the place of its router in lists by router. Nothing on a
+/// standalone node.
+class RouterNumbers {
+  public:
+    RouterNumbers() = default;
+    explicit RouterNumbers(const routing::NodeView& view);
+
+    [[nodiscard]] bool empty() const { return numbers_.empty(); }
+
+    [[nodiscard]] routing::RouterId self() const { return self_; }
+
+    /// What is counted for each router in order; zeros at the end are left out, and routers that
+    /// are not reachable.
+    template <typename Counts, typename Router, typename Number>
+    [[nodiscard]] mgmt::List list(const Counts& counts, Router router, Number number) const {
+        mgmt::List list;
+        for (const auto& count : counts) {
+            const auto place = numbers_.find(router(count));
+            if (place != numbers_.end()) {
+                list.resize(std::max(list.size(), place->second + 1), mgmt::Value{0U});
+                list[place->second] = mgmt::Value{number(count)};
+            }
+        }
+        return list;
+    }
+
+  private:
+    std::unordered_map<routing::RouterId, std::size_t> numbers_;
+    routing::RouterId self_ = 0;
+};
+
+std::vector<mgmt::Row> link_rows(const Snapshots::Parts& parts,
+                                 const RouterNumbers& routers,
+                                 mgmt::Page page);
 std::vector<mgmt::Row> connection_rows(const Snapshots::Parts& parts, const RowTimes& times);
 std::vector<mgmt::Row> address_rows(const Snapshots::Parts& parts,
+                                    const RouterNumbers& routers,
                                     const routing::ForwardingTable& table);
 std::vector<mgmt::Row> node_rows(const routing::NodeView& view,
                                  const routing::ForwardingTable& table,
@@ -33,6 +70,8 @@ mgmt::Row router_row(const Snapshots::Parts& parts,
                      std::size_t other_routers,
                      const RowTimes& times);
 /// Nothing is refused by policy, but the reference's tools want the row.
-mgmt::Row policy_row(const Snapshots::Parts& parts);
+mgmt::Row policy_row(const Snapshots::Parts& parts, std::uint64_t connections_ever);
+/// Lines written by each module of the log since the start.
+std::vector<mgmt::Row> log_stats_rows();
 
 }  // namespace amqmesh::router

@@ -2,7 +2,6 @@
 
 #include "router/log.h"
 #include "router/log_settings.h"
-#include "router/management_rows.h"
 #include "router/routing_rows.h"
 
 #include <algorithm>
@@ -70,14 +69,16 @@ void ManagementSource::query(const mgmt::EntityType& type, mgmt::RowsDone done) 
                                    done(connection_rows(parts, times));
                                });
     } else if (type.name == "router.address") {
-        parts_.snapshots->take({.addresses = true},
-                               [table, done = std::move(done)](const Snapshots::Parts& parts) {
-                                   done(address_rows(parts, *table));
-                               });
-    } else if (type.name == "policy") {
         parts_.snapshots->take(
-            {.connections = true},
-            [done = std::move(done)](const Snapshots::Parts& parts) { done({policy_row(parts)}); });
+            {.addresses = true},
+            [this, table, done = std::move(done)](const Snapshots::Parts& parts) {
+                done(address_rows(parts, router_numbers(), *table));
+            });
+    } else if (type.name == "policy") {
+        parts_.snapshots->take({.connections = true},
+                               [this, done = std::move(done)](const Snapshots::Parts& parts) {
+                                   done({policy_row(parts, parts_.endpoints->connections_ever())});
+                               });
     } else if (type.name == "router.node") {
         done(*parts_.node ? node_rows((*parts_.node)->view(now_), *table, times)
                           : std::vector<mgmt::Row>{});
@@ -93,6 +94,8 @@ void ManagementSource::query(const mgmt::EntityType& type, mgmt::RowsDone done) 
         done(identified(configuration.address_rows));
     } else if (type.name == "log") {
         done(log_rows(configuration));
+    } else if (type.name == "logStats") {
+        done(log_stats_rows());
     } else {
         done({});
     }
@@ -126,7 +129,7 @@ void ManagementSource::query_page(const mgmt::EntityType& type,
 // There can be very many links: workers are asked once per query, not once per page.
 void ManagementSource::query_links(mgmt::Page page, mgmt::RowsDone done) {
     const auto answer = [this, page, done = std::move(done)] {
-        std::vector<mgmt::Row> rows = link_rows(links_, page);
+        std::vector<mgmt::Row> rows = link_rows(links_, links_routers_, page);
         if (rows.size() < page.count) {
             links_.clear();  // that was the last page
         }
@@ -139,6 +142,7 @@ void ManagementSource::query_links(mgmt::Page page, mgmt::RowsDone done) {
     }
     parts_.snapshots->take({.links = true}, [this, answer](Snapshots::Parts& parts) {
         links_ = std::move(parts);
+        links_routers_ = router_numbers();
         links_taken_ = now_;
         answer();
     });
@@ -293,6 +297,10 @@ void ManagementSource::close_connection(mgmt::Row current,
             }
             done(failed(mgmt::Code::kNotFound, "it is gone already"));
         });
+}
+
+RouterNumbers ManagementSource::router_numbers() const {
+    return *parts_.node ? RouterNumbers{(*parts_.node)->view(now_)} : RouterNumbers{};
 }
 
 std::vector<std::string> ManagementSource::mesh_routers() {

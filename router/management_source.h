@@ -6,6 +6,7 @@
 #include "mgmt/agent.h"
 #include "mgmt/schema.h"
 #include "router/configuration.h"
+#include "router/management_rows.h"
 #include "router/node_driver.h"
 #include "router/snapshots.h"
 #include "routing/forwarding_table.h"
@@ -30,6 +31,8 @@ class EndpointAdmin {
     /// By the row's type: opens, or closes by name. `why` is set when it fails.
     virtual bool create(const mgmt::Row& row, std::string& why) = 0;
     virtual bool remove(const mgmt::Row& row, std::string& why) = 0;
+    /// Accepted and made since the start.
+    [[nodiscard]] virtual std::uint64_t connections_ever() const = 0;
     /// Reads the configuration file again and applies what changed.
     virtual mgmt::Reloaded reload() = 0;
 };
@@ -74,6 +77,7 @@ class ManagementSource : public mgmt::Source {
 
   private:
     void query_links(mgmt::Page page, mgmt::RowsDone done);
+    [[nodiscard]] RouterNumbers router_numbers() const;
     mgmt::Result create_address(mgmt::Row&& row);
     mgmt::Result remove_address(const mgmt::Row& row);
     void query_router(mgmt::RowsDone done);
@@ -85,6 +89,7 @@ class ManagementSource : public mgmt::Source {
     routing::Time now_ = 0;
     // Links of a query whose first page was asked for at `links_taken_`, for the next pages.
     Snapshots::Parts links_;
+    RouterNumbers links_routers_;
     routing::Time links_taken_ = 0;
 };
 

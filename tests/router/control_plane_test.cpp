@@ -44,6 +44,8 @@ struct FakeOutlet : ControlOutlet, EndpointAdmin {
 
     mgmt::Reloaded reload() override { return {}; }
 
+    [[nodiscard]] std::uint64_t connections_ever() const override { return 0; }
+
     std::vector<mgmt::Row> listener_rows() override { return {}; }
 
     std::vector<mgmt::Row> connector_rows() override { return {}; }
