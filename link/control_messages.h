@@ -159,6 +159,24 @@ struct ConsumerDown {
     std::string key;
 };
 
+/// Nothing moves on a link. Once per link until something does; of very many at the same time only
+/// some are told one by one.
+struct LinkTrouble {
+    enum class Kind : std::uint8_t {
+        kStuck,   ///< deliveries are unsettled for more than 10 s
+        kBlocked  ///< it is without credit for more than 10 s
+    };
+
+    Kind kind = Kind::kStuck;
+    std::uint64_t connection_number = 0;
+    std::uint32_t link = 0;
+    bool incoming = false;
+    std::string name;
+    std::string key;               ///< of its address; may be empty
+    std::uint64_t deliveries = 0;  ///< stuck, or waiting to be sent
+    std::uint64_t others = 0;      ///< links with the same trouble that are not told
+};
+
 /// A whole message for $management.
 struct ManagementRequest {
     std::string message;  ///< encoded AMQP message
@@ -175,6 +193,7 @@ using Report = std::variant<report::ConnectionOpened,
                             report::Alive,
                             report::ConsumerUp,
                             report::ConsumerDown,
+                            report::LinkTrouble,
                             report::ManagementRequest,
                             std::unique_ptr<PlaneSnapshot>>;
 

@@ -204,6 +204,9 @@ std::optional<Time> DataPlane::tick(Time now) {
         next = next ? std::min(*next, *sweep) : *sweep;
     }
     if (!impl_->has_neighbours) {
+    if (const auto watch = impl_->forwarder.watch_links()) {
+        next = next ? std::min(*next, *watch) : *watch;
+    }
         return next;
     }
     if (now >= impl_->next_life) {

@@ -68,6 +68,8 @@ class Forwarder {
     std::optional<Time> tick();
     /// Marks a part of the deliveries that have become stuck. When to call next.
     std::optional<Time> sweep();
+    /// Looks for links that have become blocked, some at a time. When to call next.
+    std::optional<Time> watch_links();
     /// Links without credit for more than 10 s.
     [[nodiscard]] static std::uint64_t blocked_links(Connection& connection, Time now);
 
@@ -366,6 +368,20 @@ class Forwarder {
     // that is being waited for, at most DemandBook::kAddressesMax (beyond, the probe looks).
     std::deque<std::pair<Time, routing::AddressHash>> rechecks_;
     std::uint32_t sequence_ = 0;
+    void note_trouble(report::LinkTrouble::Kind kind, const LinkKey& key, bool incoming);
+    void tell_troubles();
+
+    struct Trouble {
+        report::LinkTrouble::Kind kind;
+        LinkKey key;
+        bool incoming;
+    };
+
+    static constexpr std::size_t kTroublesTold = 8;  // per turn
+    std::vector<Trouble> troubles_;                  // of this turn; that many at most
+    std::uint64_t troubles_more_ = 0;
+    Time next_watch_ = 0;
+    std::uint32_t watched_ = 0;  // connections looked at in this round
     Time next_sweep_ = 0;
     std::uint32_t swept_incoming_ = 0, swept_outgoing_ = 0;  // slots looked at in this sweep
     TreeCache trees_;

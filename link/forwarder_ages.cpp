@@ -2,6 +2,7 @@
 #include "link/forwarder.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace amqmesh::link {
 
@@ -11,6 +12,15 @@ constexpr Time kSweepInterval = routing::kSecond;
 // One turn looks at so many slots of each kind, so that it takes well below a millisecond.
 constexpr std::uint32_t kSlotsPerTurn = 4096;
 constexpr Time kTurnInterval = 20 * routing::kMillisecond;
+// All links are looked at this often, those of so many connections per turn.
+constexpr Time kWatchInterval = 5 * routing::kSecond;
+constexpr std::uint32_t kConnectionsPerTurn = 256;
+
+using Kind = report::LinkTrouble::Kind;
+
+bool blocked_since(Time since, Time now) {
+    return since != 0 && now - since > AgeCounters::kVeryLong;
+}
 
 }  // namespace
 
@@ -62,7 +72,9 @@ std::optional<Time> Forwarder::sweep() {
             in.stuck = true;
             ++plane_.counters.ages.stuck;
             if (Connection* connection = nullptr; auto* link = link_of(in, connection)) {
-                ++link->counters.ages.stuck;
+                if (++link->counters.ages.stuck == 1) {
+                    note_trouble(Kind::kStuck, connection->key(in.link), true);
+                }
             }
         });
     const bool outgoing_done = plane_.outgoing.visit_some(
@@ -75,9 +87,12 @@ std::optional<Time> Forwarder::sweep() {
                 plane_.connection(out.connection, plane_.connections.generation(out.connection));
             if (auto* link = connection != nullptr ? connection->outgoing(out.link) : nullptr) {
                 out.stuck = true;
-                ++link->counters.ages.stuck;
+                if (++link->counters.ages.stuck == 1) {
+                    note_trouble(Kind::kStuck, connection->key(out.link), false);
+                }
             }
         });
+    tell_troubles();
     const bool done = incoming_done && outgoing_done;
     if (done) {
         swept_incoming_ = swept_outgoing_ = 0;
@@ -86,16 +101,78 @@ std::optional<Time> Forwarder::sweep() {
     return next_sweep_;
 }
 
-std::uint64_t Forwarder::blocked_links(Connection& connection, Time now) {
-    const auto blocked = [now](Time since) {
-        return since != 0 && now - since > AgeCounters::kVeryLong;
+std::optional<Time> Forwarder::watch_links() {
+    if (plane_.connections.live() == 0) {
+        return std::nullopt;
+    }
+    if (plane_.now < next_watch_) {
+        return next_watch_;
+    }
+    const auto look_at = [this](Connection& connection, LinkIndex index, auto& link, bool in) {
+        const bool blocked = blocked_since(link.zero_credit_since, plane_.now);
+        if (blocked && !link.blocked) {
+            note_trouble(Kind::kBlocked, connection.key(index), in);
+        }
+        link.blocked = blocked;
     };
+    const bool done = plane_.connections.visit_some(
+        watched_, kConnectionsPerTurn, [&](std::uint32_t, ConnectionHolder& holder) {
+            Connection& connection = *holder.connection;
+            for (LinkIndex index = 0; index < connection.link_count(); ++index) {
+                if (auto* in = connection.incoming(index)) {
+                    look_at(connection, index, *in, true);
+                } else if (auto* out = connection.outgoing(index)) {
+                    look_at(connection, index, *out, false);
+                }
+            }
+        });
+    tell_troubles();
+    watched_ = done ? 0 : watched_;
+    next_watch_ = plane_.now + (done ? kWatchInterval : kTurnInterval);
+    return next_watch_;
+}
+
+void Forwarder::note_trouble(Kind kind, const LinkKey& key, bool incoming) {
+    if (troubles_.size() < kTroublesTold) {
+        troubles_.push_back({kind, key, incoming});
+    } else {
+        ++troubles_more_;
+    }
+}
+
+void Forwarder::tell_troubles() {
+    for (const auto& [kind, key, incoming] : std::exchange(troubles_, {})) {
+        auto* connection = plane_.connection(key.connection, key.connection_generation);
+        if (connection == nullptr) {
+            continue;
+        }
+        report::LinkTrouble trouble;
+        trouble.kind = kind;
+        trouble.connection_number = connection->options().number;
+        trouble.link = key.link;
+        trouble.incoming = incoming;
+        if (const auto* in = connection->incoming(key.link)) {
+            trouble.name = in->name;
+            trouble.key = in->key;
+            trouble.deliveries = kind == Kind::kStuck ? in->counters.ages.stuck : in->outstanding;
+        } else if (const auto* out = connection->outgoing(key.link)) {
+            trouble.name = out->name;
+            trouble.key = out->key;
+            trouble.deliveries =
+                kind == Kind::kStuck ? out->counters.ages.stuck : out->waiting.size;
+        }
+        trouble.others = std::exchange(troubles_more_, 0);
+        plane_.outlet.report(std::move(trouble));
+    }
+}
+
+std::uint64_t Forwarder::blocked_links(Connection& connection, Time now) {
     std::uint64_t count = 0;
     for (LinkIndex index = 0; index < connection.link_count(); ++index) {
         if (const auto* in = connection.incoming(index)) {
-            count += blocked(in->zero_credit_since) ? 1U : 0U;
+            count += blocked_since(in->zero_credit_since, now) ? 1U : 0U;
         } else if (const auto* out = connection.outgoing(index)) {
-            count += blocked(out->zero_credit_since) ? 1U : 0U;
+            count += blocked_since(out->zero_credit_since, now) ? 1U : 0U;
         }
     }
     return count;

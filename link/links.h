@@ -70,6 +70,7 @@ struct IncomingLink {
         0;  ///< consumers that its messages may be offered to after the first
     std::uint32_t capacity = 0;
     std::uint32_t outstanding = 0;  ///< deliveries that have not left the mesh
+    bool blocked = false;           ///< told so
     bool starved = false;           ///< waits for memory: on the list of those to be looked at
     std::size_t mean_bytes = 0;     ///< of the first frames of its deliveries, exponential
     bool routable = false;          ///< as of routable_generation's table
@@ -107,6 +108,7 @@ struct OutgoingLink {
     std::uint32_t lane = 0;  ///< number of a stream lane
     bool attached = false;   ///< answered (lanes: usable)
     bool drain = false;
+    bool blocked = false;                  ///< told so
     std::uint32_t tag = 0;                 ///< of the next delivery
     DeliveryList waiting;                  ///< kWaiting and kSending (first only)
     std::unique_ptr<PriorityTails> tails;  ///< lanes only: their waiting list is by priority

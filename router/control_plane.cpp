@@ -212,6 +212,10 @@ struct ControlPlane::Visitor {
         plane.on_request(std::move(request));
     }
 
+    void operator()(const link::report::LinkTrouble& trouble) const {
+        plane.on_trouble(now, trouble);
+    }
+
     void operator()(std::unique_ptr<link::PlaneSnapshot>& snapshot) const {
         plane.snapshots_.on_snapshot(std::move(snapshot));
     }
@@ -300,6 +304,25 @@ void ControlPlane::on_request(link::report::ManagementRequest&& request) {
         if (!sent) {
             log::emit(log::Module::kAgent,
                       log::Level::kWarning,
+void ControlPlane::on_trouble(routing::Time now, const link::report::LinkTrouble& trouble) {
+    const auto left_out = troubles_.take(now, trouble.others);
+    if (!left_out) {
+        return;
+    }
+    const bool stuck = trouble.kind == link::report::LinkTrouble::Kind::kStuck;
+    log::emit(log::Module::kMessage,
+              stuck ? log::Level::kWarning : log::Level::kInfo,
+              stuck ? "DELIVERY_STUCK" : "LINK_BLOCKED",
+              "connection={} link={} dir={} name={} address={} deliveries={} left_out={}",
+              trouble.connection_number,
+              trouble.link,
+              trouble.incoming ? "in" : "out",
+              trouble.name,
+              trouble.key.empty() ? "-" : trouble.key,
+              trouble.deliveries,
+              *left_out);
+}
+
                       "REPLY_DROPPED",
                       "too many management replies wait");
         }

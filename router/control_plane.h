@@ -11,6 +11,7 @@
 #include "router/configuration.h"
 #include "router/control_outlet.h"
 #include "router/drain.h"
+#include "router/line_budget.h"
 #include "router/management_source.h"
 #include "router/node_driver.h"
 #include "router/snapshots.h"
@@ -82,6 +83,7 @@ class ControlPlane {
 
     Configuration& configuration_;
     const std::uint64_t wall_clock_ms_;
+    void on_trouble(routing::Time now, const link::report::LinkTrouble& trouble);
     ControlOutlet& outlet_;
     routing::ForwardingTableBuilder builder_;
     std::shared_ptr<const routing::ForwardingTable> table_;
@@ -94,6 +96,7 @@ class ControlPlane {
     std::optional<DrainProgress> drain_;  ///< while draining
     bool ending_ = false;                 ///< the process is to end after it
     bool withdrawn_ = false;
+    LineBudget troubles_{30};
 };
 
 }  // namespace amqmesh::router

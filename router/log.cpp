@@ -8,6 +8,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -222,7 +223,11 @@ bool enabled(Module module, Level level) {
     return ((static_cast<unsigned>(mask) >> static_cast<unsigned>(level)) & 1U) != 0;
 }
 
-void write(Module module, Level level, const char* code, std::string_view text) {
+void write(Module module, Level level, const char* code, std::string_view given) {
+    // Peers choose names that are logged: none of them begins a line of its own.
+    std::string text{given};
+    std::ranges::replace_if(
+        text, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
     State& log = state();
     log.written.at(static_cast<std::size_t>(module))
         .at(static_cast<std::size_t>(level))
@@ -235,10 +240,11 @@ void write(Module module, Level level, const char* code, std::string_view text) 
         if (log.lines.size() >= kLinesKept) {
             log.lines.pop_front();
         }
-        log.lines.push_back({module,
-                             level,
-                             time.count(),
-                             fmt::format("{} {}", code, text.substr(0, kLineBytesKept))});
+        log.lines.push_back(
+            {module,
+             level,
+             time.count(),
+             fmt::format("{} {}", code, std::string_view{text}.substr(0, kLineBytesKept))});
     }
     if (output.logger) {
         output.logger->info(

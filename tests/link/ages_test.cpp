@@ -163,6 +163,47 @@ TEST_P(Ages, LinksWithoutCreditForTenSecondsAreBlocked) {
     EXPECT_EQ(link(all, true).zero_credit_s, 0U);
 }
 
+TEST_P(Ages, LinksInTroubleAreToldOnce) {
+    attach();
+    receiver_->receiver("no.credit", 0);
+    sender_->send(link_, "one");
+    sender_->send(link_, "two");
+    world_.run();
+    world_.pass(9 * kSecond);
+    EXPECT_TRUE(node_->troubles.empty());
+    world_.pass(20 * kSecond);
+    std::set<std::pair<report::LinkTrouble::Kind, bool>> told;
+    for (const auto& trouble : node_->troubles) {
+        const bool stuck = trouble.kind == report::LinkTrouble::Kind::kStuck;
+        EXPECT_TRUE(told.emplace(trouble.kind, trouble.incoming).second) << "told twice";
+        EXPECT_EQ(trouble.key, stuck ? "M0q" : "M0no.credit");
+        EXPECT_EQ(trouble.deliveries, stuck ? 2U : 0U);
+        EXPECT_NE(trouble.connection_number, 0U);
+        EXPECT_FALSE(trouble.name.empty());
+    }
+    EXPECT_EQ(told.size(), 3U) << "stuck at both ends, and one without credit";
+    receiver_->accept_all();
+    world_.run();
+    sender_->send(link_, "again");
+    world_.run();
+    world_.pass(15 * kSecond);
+    EXPECT_EQ(node_->troubles.size(), 5U) << "stuck anew";
+}
+
+TEST_P(Ages, ManyBlockedLinksAreNotToldOneByOne) {
+    for (int i = 0; i < 100; ++i) {
+        receiver_->receiver("quiet." + std::to_string(i), 0);
+    }
+    world_.run();
+    world_.pass(20 * kSecond);
+    std::uint64_t all = 0;
+    for (const auto& trouble : node_->troubles) {
+        all += 1 + trouble.others;
+    }
+    EXPECT_EQ(all, 100U);
+    EXPECT_LT(node_->troubles.size(), 20U);
+}
+
 TEST_P(Ages, TheRateIsThatOfTheLastSeconds) {
     attach();
     for (int i = 0; i < 600; ++i) {

@@ -48,6 +48,8 @@ void TestNode::take(Report& report) {
         neighbours_up.push_back(control->id);
     } else if (auto* snapshot = std::get_if<std::unique_ptr<PlaneSnapshot>>(&report)) {
         snapshots.push_back(std::move(*snapshot));
+    } else if (auto* trouble = std::get_if<report::LinkTrouble>(&report)) {
+        troubles.push_back(std::move(*trouble));
     }
 }
 

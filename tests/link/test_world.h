@@ -41,6 +41,7 @@ class TestNode {
     std::vector<ConnectionId> neighbours_up;
     std::vector<std::unique_ptr<PlaneSnapshot>> snapshots;  ///< as they came
     std::optional<std::uint16_t> late;  ///< a worker that gets no tables for now
+    std::vector<report::LinkTrouble> troubles;
 
     void publish(Time now);
 

@@ -327,6 +327,34 @@ TEST(Snapshots, answer_when_the_last_worker_has) {
     EXPECT_EQ(answers, 1U) << "a late answer is nobody's";
 }
 
+TEST(ControlPlane, links_in_trouble_are_logged_but_not_without_end) {
+    Configuration node = configuration("S", RouterMode::kStandalone);
+    FakeOutlet outlet;
+    ControlPlane plane({.configuration = &node}, outlet, outlet);
+    plane.start(kSecond);
+    link::report::LinkTrouble trouble;
+    trouble.connection_number = 17;
+    trouble.link = 3;
+    trouble.name = "orders";
+    trouble.deliveries = 4;
+    plane.on_report(kSecond, link::Report{trouble});
+    EXPECT_EQ(log::latest(1).at(0).text,
+              "DELIVERY_STUCK connection=17 link=3 dir=out name=orders address=- deliveries=4 "
+              "left_out=0");
+    trouble.kind = link::report::LinkTrouble::Kind::kBlocked;
+    trouble.key = "M0q";
+    std::size_t lines = 0;
+    for (int i = 0; i < 100; ++i) {
+        const auto before = log::lines_written(log::Module::kMessage, log::Level::kInfo);
+        plane.on_report(2 * kSecond, link::Report{trouble});
+        lines += log::lines_written(log::Module::kMessage, log::Level::kInfo) - before;
+    }
+    EXPECT_EQ(lines, 29U) << "30 a minute";
+    plane.on_report(70 * kSecond, link::Report{trouble});
+    EXPECT_THAT(log::latest(1).at(0).text,
+                testing::HasSubstr("address=M0q deliveries=4 left_out=71"));
+}
+
 TEST(AddressBook, tells_the_first_and_the_last) {
     using Change = AddressBook::Change;
     AddressBook book;
