@@ -44,10 +44,14 @@ struct HttpServer::Shared {
 // One connection: reads a request, has it answered, writes, reads the next.
 class HttpServer::Session : public std::enable_shared_from_this<Session> {
   public:
-    Session(tcp::socket&& socket, std::shared_ptr<Shared> shared, std::uint64_t tag)
+    Session(tcp::socket&& socket,
+            std::shared_ptr<Shared> shared,
+            std::uint64_t tag,
+            HttpAccess&& access)
         : stream_(std::move(socket)),
           buffer_(shared->limits.header_bytes),
           shared_(std::move(shared)),
+          access_(std::move(access)),
           tag_(tag) {}
 
     void read() {
@@ -92,11 +96,15 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
             answer({.status = 405, .body = "only GET and HEAD\n"}, request.keep_alive());
             return;
         }
+        const std::string target{request.target()};
+        if (!authorized(access_, target, std::string{request[http::field::authorization]})) {
+            answer({.status = 401, .body = "user and password, please\n"}, request.keep_alive());
+            return;
+        }
         if (beast::websocket::is_upgrade(request)) {
             upgrade();
             return;
         }
-        const std::string target{request.target()};
         shared_->handler(target,
                          [self = shared_from_this(), keep = request.keep_alive()](
                              HttpResponse&& response) { self->answer(std::move(response), keep); });
@@ -106,6 +114,12 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
     void upgrade() {
         const auto& request = parser_->get();
         const auto field = [&request](http::field name) { return std::string{request[name]}; };
+        // Browsers let any page open WebSockets to anywhere: it is for the server to refuse.
+        if (!origin_allowed(access_, field(http::field::origin), field(http::field::host))) {
+            answer({.status = 403, .body = "pages of that origin may not: see httpOrigins\n"},
+                   false);
+            return;
+        }
         const std::string offered = field(http::field::sec_websocket_protocol);
         const std::string_view chosen =
             shared_->streams ? choose_subprotocol(offered) : std::string_view{};
@@ -144,6 +158,10 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
         message_.set(http::field::cache_control, "no-store");
         message_.set("X-Content-Type-Options", "nosniff");
         message_.set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'");
+        if (response.status == 401) {
+            message_.set(http::field::www_authenticate,
+                         R"(Basic realm="amqmesh", charset="UTF-8")");
+        }
         message_.keep_alive(keep_alive);
         message_.body() = std::move(response.body);
         message_.prepare_payload();
@@ -168,6 +186,7 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
     std::shared_ptr<Shared> shared_;
     std::optional<http::request_parser<http::string_body>> parser_;
     http::response<http::string_body> message_;
+    HttpAccess access_;
     std::uint64_t tag_ = 0;
     bool head_ = false;
 };
@@ -183,7 +202,7 @@ HttpServer::~HttpServer() {
     close();
 }
 
-void HttpServer::adopt(int descriptor, std::uint64_t tag) {
+void HttpServer::adopt(int descriptor, std::uint64_t tag, HttpAccess access) {
     tcp::socket socket{io_};
     beast::error_code error;
     socket.assign(tcp::v4(), descriptor, error);  // the family is of no consequence from here on
@@ -194,7 +213,7 @@ void HttpServer::adopt(int descriptor, std::uint64_t tag) {
     if (shared_->sessions.size() >= shared_->limits.connections) {
         return;  // closes it
     }
-    auto session = std::make_shared<Session>(std::move(socket), shared_, tag);
+    auto session = std::make_shared<Session>(std::move(socket), shared_, tag, std::move(access));
     shared_->sessions.insert(session);
     session->read();
 }

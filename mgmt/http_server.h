@@ -1,6 +1,7 @@
 // HTTP/1.1 on sockets that others accepted: GET and HEAD, bounded in every direction.
 #pragma once
 
+#include "mgmt/http_access.h"
 #include "mgmt/http_site.h"
 
 #include <chrono>
@@ -48,7 +49,7 @@ class HttpServer {
 
     /// Takes an accepted TCP socket over. Closes it at once when there are too many. `tag` is for
     /// the StreamHandler.
-    void adopt(int descriptor, std::uint64_t tag = 0);
+    void adopt(int descriptor, std::uint64_t tag = 0, HttpAccess access = {});
     /// Closes all HTTP connections; those that became WebSockets are ended by their other end.
     void close();
 

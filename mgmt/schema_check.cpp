@@ -174,13 +174,6 @@ class Checker {
         }
         if (type_.name == "router.config.address") {
             check_address();
-        } else if (type_.name == "listener" || type_.name == "connector") {
-            check_port();
-            check_http();
-            check_open_properties();
-            if (type_.name == "listener") {
-                check_failover_urls();
-            }
         } else if (type_.name == "router") {
             check_router_id();
         } else if (type_.name == "log") {
@@ -196,6 +189,14 @@ class Checker {
     void check_address() {
         const bool prefix = given_at("prefix") != Problem::kWholeEntity;
         const bool pattern = given_at("pattern") != Problem::kWholeEntity;
+        check_endpoint();
+    }
+
+    void check_endpoint() {
+        if (type_.name == "listener" || type_.name == "connector") {
+            check_port();
+            check_http();
+        }
         if (prefix && pattern) {
             error(given_at("pattern"), "prefix and pattern exclude each other", "keep one of them");
         } else if (!prefix && !pattern) {
@@ -301,6 +302,35 @@ class Checker {
         } else if (id.find_first_of(" /") != std::string_view::npos) {
             error(given_at("id"), "id has a blank or slash", "letters, digits, - and . are best");
         }
+        if (type_.name == "listener") {
+            check_http_access(http);
+        }
+    }
+
+    void check_http_access(bool http) {
+        const bool user = result_.row.has("httpUsername");
+        for (const char* name : {"httpOrigins", "httpUsername", "httpPassword"}) {
+            if (!http && given_at(name) != Problem::kWholeEntity) {
+                error(given_at(name), fmt::format("{} needs an HTTP listener", name), "http: yes");
+            }
+        }
+        if (user != result_.row.has("httpPassword")) {
+            error(given_at(user ? "httpUsername" : "httpPassword"),
+                  "httpUsername and httpPassword go together",
+                  "give both");
+        }
+        if (result_.row.text("httpUsername").find(':') != std::string_view::npos) {
+            error(given_at("httpUsername"), "httpUsername has a colon", "RFC 7617 forbids it");
+        }
+        if (http && !user && !is_loopback(result_.row.text("host"))) {
+            warning(given_at("host"),
+                    "everyone who reaches this HTTP listener can read all of management",
+                    "bind it to 127.0.0.1, or set httpUsername and httpPassword");
+        }
+    }
+
+    static bool is_loopback(std::string_view host) {
+        return host == "localhost" || host == "::1" || host.starts_with("127.");
     }
 
     void check_levels() {

@@ -454,6 +454,20 @@ constexpr auto kListener = entity(
          .type = kBoolean,
          .access = kCreate,
          .description = "Offer /healthz on an HTTP listener.",
+        {.name = "httpOrigins",
+         .access = kUpdate,
+         .description = "Of web pages that may use AMQP over WebSocket here, besides the "
+                        "listener's own, separated by blanks: https://shop.example; * is any. "
+                        "Clients that are not browsers are not restricted."},
+        {.name = "httpUsername",
+         .access = kUpdate,
+         .description = "Ask for this user (basic authentication) on an HTTP listener; /livez, "
+                        "/readyz and /healthz are for everyone."},
+        {.name = "httpPassword",
+         .access = kUpdate,
+         .description = "The user's password: the text itself, env:VARIABLE, file:PATH, or "
+                        "pass:TEXT.",
+         .hidden = true},
          .default_text = "yes",
          .support = Support::kUnsupported,
          .advice = kAllPages},

@@ -2,6 +2,7 @@
 
 #include "mgmt/amqp_value.h"
 #include "router/config_reader.h"
+#include "router/secret.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <sstream>
 #include <system_error>
 #include <utility>
 
@@ -106,6 +108,17 @@ std::string encoded_properties(const link::Properties& own, const EndpointConfig
     return bytes;
 }
 
+bool secret_of(const mgmt::Row& row,
+               std::string_view attribute,
+               std::string& secret,
+               std::string& why) {
+    if (read_secret(row.text(attribute), secret, why)) {
+        return true;
+    }
+    why = std::string{attribute} + ": " + why;
+    return false;
+}
+
 std::string random_id(RouterMode mode) {
     static constexpr std::string_view kLetters =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
@@ -179,17 +192,27 @@ class Loader {
         if (type.config_name == "router") {
             take_router(entity, std::move(row));
         } else if (type.config_name == "listener") {
-            node.listeners.push_back(to_listener(row));
+            read(entity, row, to_listener, node.listeners.emplace_back());
             named(entity, "listener", node.listeners.back());
             node.listener_rows.push_back(std::move(row));
         } else if (type.config_name == "connector") {
-            node.connectors.push_back(to_connector(row));
+            read(entity, row, to_connector, node.connectors.emplace_back());
             named(entity, "connector", node.connectors.back());
             node.connector_rows.push_back(std::move(row));
         } else if (type.config_name == "address") {
             take_address(entity, std::move(row));
         } else if (type.config_name == "log") {
             take_log(entity, std::move(row));
+        }
+    }
+
+    template <typename Endpoint>
+    void read(const RawEntity& entity,
+              const mgmt::Row& row,
+              bool (*convert)(const mgmt::Row&, Endpoint&, std::string&),
+              Endpoint& endpoint) {
+        if (std::string why; !convert(row, endpoint, why)) {
+            problem(entity.line, entity.type + ": " + why);
         }
     }
 
@@ -323,22 +346,24 @@ LoadedConfiguration load_configuration_file(const std::string& path, unsigned co
     return loaded;
 }
 
-ListenerConfig to_listener(const mgmt::Row& row) {
-    ListenerConfig listener;
+bool to_listener(const mgmt::Row& row, ListenerConfig& listener, std::string& why) {
     read_endpoint(row, listener);
     listener.handshake_timeout_ms = seconds_as_ms(row, "initialHandshakeTimeoutSeconds");
     listener.authenticate_peer = row.boolean("authenticatePeer");
     listener.http = row.boolean("http");
     listener.failover = mgmt::parse_failover_urls(row.text("failoverUrls")).urls;
-    return listener;
+    std::istringstream origins{std::string{row.text("httpOrigins")}};
+    for (std::string origin; origins >> origin;) {
+        listener.http_access.origins.push_back(origin);
+    }
+    listener.http_access.user = row.text("httpUsername");
+    return secret_of(row, "httpPassword", listener.http_access.password, why);
 }
 
-ConnectorConfig to_connector(const mgmt::Row& row) {
-    ConnectorConfig connector;
+bool to_connector(const mgmt::Row& row, ConnectorConfig& connector, std::string& why) {
     read_endpoint(row, connector);
     connector.sasl_user = row.text("saslUsername");
-    connector.sasl_password = row.text("saslPassword");
-    return connector;
+    return secret_of(row, "saslPassword", connector.sasl_password, why);
 }
 
 routing::AddressRule to_address_rule(const mgmt::Row& row) {

@@ -4,6 +4,7 @@
 #include "link/control_messages.h"
 #include "link/data_plane.h"
 #include "mgmt/failover_urls.h"
+#include "mgmt/http_access.h"
 #include "mgmt/schema.h"
 #include "router/config_reader.h"
 #include "router/log.h"
@@ -41,6 +42,7 @@ struct EndpointConfig {
 
 struct ListenerConfig : EndpointConfig {
     bool http = false;  ///< HTTP instead of AMQP
+    mgmt::HttpAccess http_access;
 };
 
 struct ConnectorConfig : EndpointConfig {};
@@ -81,9 +83,10 @@ LoadedConfiguration load_configuration(std::string_view text, unsigned cores);
 /// The same for a file; a file that cannot be read is a problem of line 0.
 LoadedConfiguration load_configuration_file(const std::string& path, unsigned cores);
 
-// One validated entity as a typed value (also for management's CREATE).
-ListenerConfig to_listener(const mgmt::Row& row);
-ConnectorConfig to_connector(const mgmt::Row& row);
+// One validated entity as a typed value (also for management's CREATE). False with `why`: a secret
+// is not where it is said to be.
+bool to_listener(const mgmt::Row& row, ListenerConfig& listener, std::string& why);
+bool to_connector(const mgmt::Row& row, ConnectorConfig& connector, std::string& why);
 routing::AddressRule to_address_rule(const mgmt::Row& row);
 
 /// How a connection of that endpoint is to be opened. `number` is its management identity.

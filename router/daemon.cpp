@@ -206,7 +206,7 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
                 }
                 const ListenerConfig& known = found->second.listener->config();
                 if (known.http) {
-                    http.adopt(fd.release(), owner);
+                    http.adopt(fd.release(), owner, known.http_access);
                 } else {
                     adopt(std::move(fd), known, owner, false, std::move(peer));
                 }
@@ -282,8 +282,14 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
 
     bool create(const mgmt::Row& row, std::string& why) override {
         const bool is_listener = row.type().name == "listener";
-        EndpointConfig config =
-            is_listener ? EndpointConfig{to_listener(row)} : EndpointConfig{to_connector(row)};
+        ListenerConfig as_listener;
+        ConnectorConfig as_connector;
+        if (!(is_listener ? to_listener(row, as_listener, why)
+                          : to_connector(row, as_connector, why))) {
+            return false;
+        }
+        const EndpointConfig& config =
+            is_listener ? static_cast<const EndpointConfig&>(as_listener) : as_connector;
         if (config.role == link::ConnectionRole::kInterRouter &&
             configuration.mode == RouterMode::kStandalone) {
             why = "role inter-router is not allowed in standalone mode";
@@ -295,10 +301,10 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
             return false;
         }
         if (!is_listener) {
-            add_connector(to_connector(row), row);
+            add_connector(as_connector, row);
             return true;
         }
-        if (!add_listener(to_listener(row), row, why)) {
+        if (!add_listener(as_listener, row, why)) {
             return false;
         }
         Listener& listener = *std::prev(listeners.end())->second.listener;

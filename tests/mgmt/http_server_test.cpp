@@ -41,8 +41,8 @@ class HttpServerTest : public testing::Test {
         });
     }
 
-    static std::string upgrade(const std::string& protocol) {
-        return "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    static std::string upgrade(const std::string& protocol, const std::string& more = {}) {
+        return "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" + more +
                "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
                "Sec-WebSocket-Protocol: " +
                protocol + "\r\n\r\n";
@@ -65,7 +65,7 @@ class HttpServerTest : public testing::Test {
     tcp::socket connect() {
         tcp::socket client{io};
         client.connect(acceptor.local_endpoint());
-        server->adopt(acceptor.accept().release());
+        server->adopt(acceptor.accept().release(), 0, access);
         return client;
     }
 
@@ -96,6 +96,7 @@ class HttpServerTest : public testing::Test {
         EXPECT_TRUE(condition());
     }
 
+    HttpAccess access;
     FakeSource source;
     HttpSite site{source, [] { return std::string{}; }};
     asio::io_context io;
@@ -212,6 +213,37 @@ TEST_F(HttpServerTest, RefusesWebSocketsThatAreNotForAmqp) {
     EXPECT_FALSE(stream.is_open());
     start();  // nobody takes streams here
     EXPECT_THAT(talk(upgrade("amqp")), StartsWith("HTTP/1.1 400"));
+}
+
+TEST_F(HttpServerTest, RefusesWebSocketsOfForeignPages) {
+    start_with_streams();
+    EXPECT_THAT(talk(upgrade("amqp", "Origin: http://evil.example\r\n")),
+                StartsWith("HTTP/1.1 403"));
+    EXPECT_FALSE(stream.is_open());
+    tcp::socket own = connect();
+    asio::write(own, asio::buffer(upgrade("amqp", "Origin: http://x\r\n")));
+    EXPECT_EQ(read(own, 12), "HTTP/1.1 101");
+    access.origins = {"http://evil.example"};
+    tcp::socket allowed = connect();
+    stream = asio::local::stream_protocol::socket{io};
+    asio::write(allowed, asio::buffer(upgrade("amqp", "Origin: http://evil.example\r\n")));
+    EXPECT_EQ(read(allowed, 12), "HTTP/1.1 101");
+}
+
+TEST_F(HttpServerTest, AsksForAPassword) {
+    start_with_streams();
+    access.user = "Aladdin";
+    access.password = "open sesame";
+    const std::string end = "Connection: close\r\n\r\n";
+    const std::string answer = talk("GET /metrics HTTP/1.1\r\nHost: x\r\n" + end);
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 401 Unauthorized\r\n"));
+    EXPECT_THAT(answer, HasSubstr("WWW-Authenticate: Basic realm=\"amqmesh\""));
+    EXPECT_THAT(talk(upgrade("amqp")), StartsWith("HTTP/1.1 401"));
+    EXPECT_THAT(talk("GET /livez HTTP/1.1\r\nHost: x\r\n" + end), StartsWith("HTTP/1.1 200"));
+    EXPECT_THAT(talk("GET /metrics HTTP/1.1\r\nHost: x\r\n"
+                     "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n" +
+                     end),
+                StartsWith("HTTP/1.1 200"));
 }
 
 TEST_F(HttpServerTest, BoundsItsWebSockets) {

@@ -192,6 +192,57 @@ TEST(SchemaCheck, UpdateChangesOnlyWhatMayChange) {
     EXPECT_FALSE(check("connection", {{"host", Value{"h"}}}, Purpose::kUpdate).ok());
 }
 
+TEST(SchemaCheck, RulesHoldForAnEntityAsItWouldBeAfterAnUpdate) {
+    const Row current = check("listener",
+                              {{"port", Value{"1"}},
+                               {"http", Value{true}},
+                               {"httpUsername", Value{"me"}},
+                               {"httpPassword", Value{"pass:it"}}})
+                            .row;
+    const Validated good =
+        validate_change(current, std::vector<RawAttribute>{{"httpPassword", Value{"pass:other"}}});
+    ASSERT_TRUE(good.ok());
+    EXPECT_EQ(good.row.text("httpPassword"), "pass:other");
+    EXPECT_FALSE(good.row.has("httpUsername")) << "only what is to be changed";
+    const auto refused = [](const Row& row, const char* name, const char* value) {
+        const Validated result =
+            validate_change(row, std::vector<RawAttribute>{{name, Value{value}}});
+        return problems(result);
+    };
+    EXPECT_THAT(refused(current, "httpUsername", "a:b"),
+                testing::ElementsAre(HasSubstr("error 0: httpUsername has a colon")));
+    EXPECT_THAT(refused(current, "port", "2"),
+                testing::ElementsAre(HasSubstr("forbidden 0: port cannot be changed")));
+    const Row connector = check("connector", {{"port", Value{"1"}}}).row;
+    EXPECT_THAT(refused(connector, "port", "nowhere at all"),
+                testing::ElementsAre(HasSubstr("error 0: port: ")));
+    EXPECT_THAT(refused(connector, "port", "amqps"), testing::IsEmpty());
+}
+
+TEST(SchemaCheck, HttpListenersAreNotOpenToEverybodyByMistake) {
+    const auto listener = [](std::vector<RawAttribute> more) {
+        more.push_back({"port", Value{"8080"}});
+        return problems(check("listener", more));
+    };
+    const RawAttribute http{"http", Value{true}};
+    const RawAttribute user{"httpUsername", Value{"me"}};
+    const RawAttribute password{"httpPassword", Value{"env:IT"}};
+    for (const char* host : {"127.0.0.1", "127.1.2.3", "localhost", "::1"}) {
+        EXPECT_THAT(listener({http, {"host", Value{host}}}), testing::IsEmpty()) << host;
+    }
+    const RawAttribute everywhere{"host", Value{"0.0.0.0"}};
+    EXPECT_THAT(listener({http, everywhere}),
+                testing::ElementsAre(HasSubstr("warning 1: everyone who reaches this HTTP")));
+    EXPECT_THAT(listener({http, everywhere, user, password}), testing::IsEmpty());
+    EXPECT_THAT(listener({everywhere}), testing::IsEmpty()) << "AMQP";
+    EXPECT_THAT(listener({http, user}),
+                testing::ElementsAre(HasSubstr("error 1: httpUsername and httpPassword go")));
+    EXPECT_THAT(listener({http, password}),
+                testing::ElementsAre(HasSubstr("error 1: httpUsername and httpPassword go")));
+    EXPECT_THAT(listener({{"httpOrigins", Value{"*"}}}),
+                testing::ElementsAre(HasSubstr("error 0: httpOrigins needs an HTTP listener")));
+}
+
 TEST(SchemaCheck, NullIsAsIfNotGiven) {
     const Validated result = check("listener", {{"linkCapacity", Value{}}, {"port", Value{"1"}}});
     ASSERT_TRUE(result.ok());

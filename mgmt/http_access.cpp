@@ -1,0 +1,74 @@
+#include "mgmt/http_access.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdint>
+
+namespace amqmesh::mgmt {
+
+namespace {
+
+bool same_text(std::string_view a, std::string_view b) {
+    const auto lower = [](unsigned char c) { return std::tolower(c); };
+    return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+/// RFC 4648, 4.
+std::string base64(std::string_view bytes) {
+    static constexpr std::string_view kDigits =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string text;
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+        const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
+        std::uint32_t group = 0;
+        for (std::size_t j = 0; j < 3; ++j) {
+            group = group << 8U | (j < count ? static_cast<unsigned char>(bytes[i + j]) : 0U);
+        }
+        for (std::size_t j = 0; j < 4; ++j) {
+            text += j <= count ? kDigits[(group >> (18 - 6 * j)) & 63U] : '=';
+        }
+    }
+    return text;
+}
+
+// Takes as long for a guess that begins well as for any other of its length.
+bool same_secret(std::string_view a, std::string_view b) {
+    unsigned difference = a.size() == b.size() ? 0 : 1;
+    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+        difference |= unsigned{static_cast<unsigned char>(a[i])} ^ static_cast<unsigned char>(b[i]);
+    }
+    return difference == 0;
+}
+
+}  // namespace
+
+bool origin_allowed(const HttpAccess& access, std::string_view origin, std::string_view host) {
+    if (origin.empty()) {
+        return true;
+    }
+    const std::size_t scheme = origin.find("://");
+    if (scheme != std::string_view::npos && !host.empty() &&
+        same_text(origin.substr(scheme + 3), host)) {
+        return true;
+    }
+    return std::ranges::any_of(access.origins, [origin](const std::string& allowed) {
+        return allowed == "*" || same_text(allowed, origin);
+    });
+}
+
+bool authorized(const HttpAccess& access, std::string_view path, std::string_view authorization) {
+    static constexpr std::array<std::string_view, 3> kOpen{"/livez", "/readyz", "/healthz"};
+    path = path.substr(0, path.find('?'));
+    if (access.user.empty() || std::ranges::find(kOpen, path) != kOpen.end()) {
+        return true;
+    }
+    constexpr std::string_view kScheme = "basic ";
+    if (!same_text(authorization.substr(0, kScheme.size()), kScheme)) {
+        return false;
+    }
+    return same_secret(authorization.substr(kScheme.size()),
+                       base64(access.user + ':' + access.password));
+}
+
+}  // namespace amqmesh::mgmt

@@ -1,0 +1,58 @@
+#include "mgmt/http_access.h"
+
+#include <gtest/gtest.h>
+
+namespace amqmesh::mgmt {
+namespace {
+
+TEST(HttpAccess, PagesOfTheListenerItselfAndProgramsMayAlways) {
+    const HttpAccess access;
+    EXPECT_TRUE(origin_allowed(access, "", "node:8080")) << "no browser";
+    EXPECT_TRUE(origin_allowed(access, "http://node:8080", "node:8080"));
+    EXPECT_TRUE(origin_allowed(access, "https://Node", "node"));
+    EXPECT_FALSE(origin_allowed(access, "http://node:8081", "node:8080"));
+    EXPECT_FALSE(origin_allowed(access, "http://evil.example", "node:8080"));
+    EXPECT_FALSE(origin_allowed(access, "null", "node:8080")) << "RFC 6454, 6.2";
+    EXPECT_FALSE(origin_allowed(access, "http://", "")) << "no Host";
+    EXPECT_FALSE(origin_allowed(access, "http://node:8080.evil.example", "node:8080"));
+}
+
+TEST(HttpAccess, ConfiguredOriginsMayToo) {
+    const HttpAccess access{.origins = {"https://shop.example", "http://localhost:3000"}};
+    EXPECT_TRUE(origin_allowed(access, "https://shop.example", "node"));
+    EXPECT_TRUE(origin_allowed(access, "http://LOCALHOST:3000", "node"));
+    EXPECT_FALSE(origin_allowed(access, "http://shop.example", "node")) << "another scheme";
+    EXPECT_FALSE(origin_allowed(access, "https://shop.example:444", "node"));
+    EXPECT_TRUE(origin_allowed({.origins = {"*"}}, "https://anything", "node"));
+}
+
+TEST(HttpAccess, AsksForUserAndPassword) {
+    // RFC 7617, 2: the example.
+    const HttpAccess access{.user = "Aladdin", .password = "open sesame"};
+    EXPECT_TRUE(authorized(access, "/metrics", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
+    EXPECT_TRUE(authorized(access, "/", "basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
+    EXPECT_FALSE(authorized(access, "/metrics", ""));
+    EXPECT_FALSE(authorized(access, "/metrics", "Basic "));
+    EXPECT_FALSE(authorized(access, "/metrics", "Bearer QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
+    EXPECT_FALSE(authorized(access, "/metrics", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ="));
+    EXPECT_FALSE(authorized(access, "/metrics", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZg=="));
+    EXPECT_TRUE(authorized({}, "/metrics", "")) << "nobody asked for it";
+    for (const char* probe : {"/livez", "/readyz", "/healthz", "/livez?verbose"}) {
+        EXPECT_TRUE(authorized(access, probe, "")) << probe;
+    }
+    EXPECT_FALSE(authorized(access, "/livez/../metrics", ""));
+    EXPECT_FALSE(authorized(access, "/api/router?x=/livez", ""));
+}
+
+TEST(HttpAccess, EncodesEveryLength) {
+    for (const auto& [password, encoded] : {std::pair{"b", "YTpi"},
+                                            std::pair{"bc", "YTpiYw=="},
+                                            std::pair{"bcd", "YTpiY2Q="},
+                                            std::pair{"\xff\xfe\xfb", "YTr//vs="}}) {
+        const HttpAccess access{.user = "a", .password = password};
+        EXPECT_TRUE(authorized(access, "/", std::string("Basic ") + encoded)) << password;
+    }
+}
+
+}  // namespace
+}  // namespace amqmesh::mgmt
