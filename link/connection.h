@@ -31,6 +31,9 @@ class Connection final : public EngineEvents {
 
     [[nodiscard]] const ConnectionOptions& options() const { return options_; }
 
+    /// Of senders that attach from now on.
+    void set_link_capacity(std::uint32_t capacity) { options_.link_capacity = capacity; }
+
     [[nodiscard]] bool neighbour() const { return options_.role == ConnectionRole::kInterRouter; }
 
     /// nullptr: no such link now, or the other direction.

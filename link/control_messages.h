@@ -233,6 +233,12 @@ struct TakeSnapshot {
     bool links = false, connections = false, addresses = false, deliveries = false;
 };
 
+/// Senders that attach from now on get so much credit.
+struct SetCapacity {
+    ConnectionId id;
+    std::uint32_t link_capacity = 250;
+};
+
 /// From now on no client gets credit, and what it has is taken back: the node is about to end.
 struct Withhold {};
 
@@ -244,6 +250,7 @@ using Command = std::variant<command::Publish,
                              command::CloseAll,
                              command::Originate,
                              command::TakeSnapshot,
+                             command::SetCapacity,
                              command::Withhold>;
 
 }  // namespace amqmesh::link

@@ -43,6 +43,7 @@ struct DataPlane::Impl {
     void execute(command::CloseAll& close);
     void execute(command::Originate& originate);
     void execute(command::TakeSnapshot& snapshot);
+    void execute(command::SetCapacity& set);
     void execute(command::Withhold& withhold);
 
     void look_again(const LinkKey& key);
@@ -203,10 +204,10 @@ std::optional<Time> DataPlane::tick(Time now) {
     if (const auto sweep = impl_->forwarder.sweep()) {
         next = next ? std::min(*next, *sweep) : *sweep;
     }
-    if (!impl_->has_neighbours) {
     if (const auto watch = impl_->forwarder.watch_links()) {
         next = next ? std::min(*next, *watch) : *watch;
     }
+    if (!impl_->has_neighbours) {
         return next;
     }
     if (now >= impl_->next_life) {
@@ -287,6 +288,12 @@ void DataPlane::Impl::execute(command::Originate& originate) {
 void DataPlane::Impl::execute(command::TakeSnapshot& snapshot) {
     // As many as the management agent's queries under way.
     snapshots.emplace_back(snapshot);
+}
+
+void DataPlane::Impl::execute(command::SetCapacity& set) {
+    if (auto* connection = plane.connection(set.id)) {
+        connection->set_link_capacity(set.link_capacity);
+    }
 }
 
 void DataPlane::Impl::execute(command::Withhold&) {

@@ -234,13 +234,14 @@ void update(Context& context, const ExchangePtr& exchange) {
             const std::size_t index = type.index_of(item.name);
             return index != EntityType::npos && item.value == row[index];
         });
-        Validated validated = validate(type, raw, Purpose::kUpdate);
+        Validated validated = validate_change(row, raw);
         if (answer_problems(exchange, validated)) {
             return;
         }
         context.source.update(
             type, std::move(row), std::move(validated.row), [exchange](Result&& result) {
-                finish(exchange, Code::kOk, std::move(result), "");
+                const std::string notes = result.text;
+                finish(exchange, Code::kOk, std::move(result), notes);
             });
     });
 }

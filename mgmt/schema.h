@@ -179,5 +179,8 @@ struct Validated {
 /// typed ones. Also the rules between attributes of one entity (an address has a prefix or a
 /// pattern, not both). Rules between entities are the reader's business. Never throws on bad input.
 Validated validate(const EntityType& type, std::span<const RawAttribute> raw, Purpose purpose);
+/// Purpose::kUpdate of an entity as it is: the rules between attributes hold for what it would be
+/// then. The row has only what is to be changed.
+Validated validate_change(const Row& current, std::span<const RawAttribute> raw);
 
 }  // namespace amqmesh::mgmt

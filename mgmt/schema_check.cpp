@@ -25,13 +25,23 @@ class Checker {
           result_{.row = Row{type}, .problems = {}},
           given_(type.attributes.size(), kNotGiven) {}
 
-    Validated run() {
+    /// `current`: rules are for it with the changes.
+    Validated run(const Row* current = nullptr) {
         for (std::size_t i = 0; i < raw_.size(); ++i) {
             check_attribute(i);
         }
         if (purpose_ != Purpose::kUpdate) {
             check_missing();
             check_rules();
+        } else if (current != nullptr && result_.ok()) {
+            Row changes = result_.row;
+            for (std::size_t i = 0; i < changes.size(); ++i) {
+                if (changes[i].is_null()) {
+                    result_.row[i] = (*current)[i];
+                }
+            }
+            check_endpoint();
+            result_.row = std::move(changes);
         }
         return std::move(result_);
     }
@@ -179,6 +189,18 @@ class Checker {
         } else if (type_.name == "log") {
             check_levels();
         }
+        check_endpoint();
+    }
+
+    void check_endpoint() {
+        if (type_.name == "listener" || type_.name == "connector") {
+            check_port();
+            check_http();
+            check_open_properties();
+        }
+        if (type_.name == "listener") {
+            check_failover_urls();
+        }
     }
 
     [[nodiscard]] std::size_t given_at(std::string_view attribute) const {
@@ -189,14 +211,6 @@ class Checker {
     void check_address() {
         const bool prefix = given_at("prefix") != Problem::kWholeEntity;
         const bool pattern = given_at("pattern") != Problem::kWholeEntity;
-        check_endpoint();
-    }
-
-    void check_endpoint() {
-        if (type_.name == "listener" || type_.name == "connector") {
-            check_port();
-            check_http();
-        }
         if (prefix && pattern) {
             error(given_at("pattern"), "prefix and pattern exclude each other", "keep one of them");
         } else if (!prefix && !pattern) {
@@ -242,6 +256,9 @@ class Checker {
         const bool http = type_.name == "listener" && result_.row.boolean("http");
         if (http && result_.row.text("role") == "inter-router") {
             error(given_at("role"), "role: an HTTP listener is not for routers", "use normal");
+        }
+        if (type_.name == "listener") {
+            check_http_access(http);
         }
     }
 
@@ -301,9 +318,6 @@ class Checker {
             error(given_at("id"), "id is too long", fmt::format("at most {} bytes", kIdBytesMax));
         } else if (id.find_first_of(" /") != std::string_view::npos) {
             error(given_at("id"), "id has a blank or slash", "letters, digits, - and . are best");
-        }
-        if (type_.name == "listener") {
-            check_http_access(http);
         }
     }
 
@@ -373,6 +387,10 @@ bool Validated::ok() const {
 
 Validated validate(const EntityType& type, std::span<const RawAttribute> raw, Purpose purpose) {
     return Checker{type, raw, purpose}.run();
+}
+
+Validated validate_change(const Row& current, std::span<const RawAttribute> raw) {
+    return Checker{current.type(), raw, Purpose::kUpdate}.run(&current);
 }
 
 }  // namespace amqmesh::mgmt

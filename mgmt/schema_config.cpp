@@ -283,7 +283,7 @@ constexpr Attribute kRole = {.name = "role",
                              .advice = "edge connections are not offered yet; use inter-router"};
 constexpr Attribute kCost = {.name = "cost",
                              .type = kInteger,
-                             .access = kCreate,
+                             .access = kUpdate,
                              .description =
                                  "Of role inter-router: cost of the way over this "
                                  "connection; the larger one of both ends counts.",
@@ -292,7 +292,7 @@ constexpr Attribute kCost = {.name = "cost",
                              .max = 1'000'000};
 constexpr Attribute kMaxFrameSize = {.name = "maxFrameSize",
                                      .type = kInteger,
-                                     .access = kCreate,
+                                     .access = kUpdate,
                                      .description = "Largest AMQP frame accepted.",
                                      .default_text = "16384",
                                      .unit = "bytes",
@@ -300,7 +300,7 @@ constexpr Attribute kMaxFrameSize = {.name = "maxFrameSize",
                                      .max = 1 << 20};
 constexpr Attribute kMaxSessions = {.name = "maxSessions",
                                     .type = kInteger,
-                                    .access = kCreate,
+                                    .access = kUpdate,
                                     .description = "Sessions per connection.",
                                     .default_text = "32768",
                                     .min = 1,
@@ -316,7 +316,7 @@ constexpr Attribute kMaxSessionFrames = {
     .advice = "sessions are bounded by bytes already"};
 constexpr Attribute kIdleTimeout = {.name = "idleTimeoutSeconds",
                                     .type = kInteger,
-                                    .access = kCreate,
+                                    .access = kUpdate,
                                     .description =
                                         "A connection is closed after this much "
                                         "silence; 0: never.",
@@ -326,7 +326,7 @@ constexpr Attribute kIdleTimeout = {.name = "idleTimeoutSeconds",
                                     .max = 1'000'000};
 constexpr Attribute kLinkCapacity = {.name = "linkCapacity",
                                      .type = kInteger,
-                                     .access = kCreate,
+                                     .access = kUpdate,
                                      .description =
                                          "Credit given to a sender: deliveries that it "
                                          "may have under way.",
@@ -344,7 +344,7 @@ constexpr Attribute kStripAnnotations = {
     .advice = "trace annotations are not offered yet; use both"};
 constexpr Attribute kSaslMechanisms = {
     .name = "saslMechanisms",
-    .access = kCreate,
+    .access = kUpdate,
     .description = "SASL mechanisms allowed, separated by blanks; ANONYMOUS if not given."};
 constexpr Attribute kSslProfile = {.name = "sslProfile",
                                    .access = kCreate,
@@ -372,6 +372,11 @@ constexpr Attribute kPolicyVhost = {.name = "policyVhost",
                                     .support = Support::kUnsupported,
                                     .advice = kNoPolicy};
 
+constexpr Attribute changeable(Attribute attribute) {
+    attribute.access = kUpdate;
+    return attribute;
+}
+
 constexpr auto kListener = entity(
     kCreate,
     std::to_array<Attribute>({
@@ -386,7 +391,7 @@ constexpr auto kListener = entity(
         kIdleTimeout,
         {.name = "initialHandshakeTimeoutSeconds",
          .type = kInteger,
-         .access = kCreate,
+         .access = kUpdate,
          .description = "Time for a new connection to reach AMQP open; 0: no limit.",
          .default_text = "10",
          .unit = "s",
@@ -447,13 +452,8 @@ constexpr auto kListener = entity(
          .type = kBoolean,
          .access = kCreate,
          .description = "HTTP instead of AMQP: the console, /metrics (Prometheus), /livez, /readyz "
-                        "and /api (JSON, read-only), and AMQP over WebSocket. The pages are "
-                        "without authentication.",
+                        "and /api (JSON, read-only), and AMQP over WebSocket.",
          .default_text = "no"},
-        {.name = "healthz",
-         .type = kBoolean,
-         .access = kCreate,
-         .description = "Offer /healthz on an HTTP listener.",
         {.name = "httpOrigins",
          .access = kUpdate,
          .description = "Of web pages that may use AMQP over WebSocket here, besides the "
@@ -468,6 +468,10 @@ constexpr auto kListener = entity(
          .description = "The user's password: the text itself, env:VARIABLE, file:PATH, or "
                         "pass:TEXT.",
          .hidden = true},
+        {.name = "healthz",
+         .type = kBoolean,
+         .access = kCreate,
+         .description = "Offer /healthz on an HTTP listener.",
          .default_text = "yes",
          .support = Support::kUnsupported,
          .advice = kAllPages},
@@ -500,9 +504,9 @@ constexpr auto kListener = entity(
 constexpr auto kConnector =
     entity(kCreate,
            std::to_array<Attribute>({
-               kHost,
-               kPort,
-               kFamily,
+               changeable(kHost),
+               changeable(kPort),
+               changeable(kFamily),
                kRole,
                kCost,
                kMaxFrameSize,
@@ -512,10 +516,10 @@ constexpr auto kConnector =
                kLinkCapacity,
                kSaslMechanisms,
                {.name = "saslUsername",
-                .access = kCreate,
+                .access = kUpdate,
                 .description = "User to authenticate as (PLAIN)."},
                {.name = "saslPassword",
-                .access = kCreate,
+                .access = kUpdate,
                 .description = "Its password: the text itself, env:VARIABLE, file:PATH, or "
                                "pass:TEXT.",
                 .hidden = true},
@@ -563,7 +567,7 @@ constexpr auto kAddress = entity(
                         "most specific rule wins."},
         {.name = "distribution",
          .type = kEnum,
-         .access = kCreate,
+         .access = kUpdate,
          .description = "closest: nearest consumer; balanced: least busy one; multicast: every "
                         "consumer; unavailable: refused.",
          .default_text = "balanced",
@@ -591,7 +595,7 @@ constexpr auto kAddress = entity(
          .advice = kNoPhases},
         {.name = "priority",
          .type = kInteger,
-         .access = kCreate,
+         .access = kUpdate,
          .description = "Priority of all its messages, instead of their header's.",
          .min = 0,
          .max = 9},
@@ -659,7 +663,8 @@ constexpr auto kLog = entity(
     }));
 
 constexpr std::uint8_t kReadOnlyOps = operation::kRead;
-constexpr std::uint8_t kCreateDelete = operation::kRead | operation::kCreate | operation::kDelete;
+constexpr std::uint8_t kAllOps =
+    operation::kRead | operation::kCreate | operation::kUpdate | operation::kDelete;
 
 constexpr auto kTypes = std::to_array<EntityType>({
     {.name = "router",
@@ -673,19 +678,19 @@ constexpr auto kTypes = std::to_array<EntityType>({
      .config_name = "listener",
      .description = "Accepts connections.",
      .base = Base::kConfiguration,
-     .operations = kCreateDelete,
+     .operations = kAllOps,
      .attributes = kListener},
     {.name = "connector",
      .config_name = "connector",
      .description = "Keeps a connection to a peer; retries for ever.",
      .base = Base::kConfiguration,
-     .operations = kCreateDelete,
+     .operations = kAllOps,
      .attributes = kConnector},
     {.name = "router.config.address",
      .config_name = "address",
      .description = "How messages to a range of addresses are distributed.",
      .base = Base::kConfiguration,
-     .operations = kCreateDelete,
+     .operations = kAllOps,
      .attributes = kAddress},
     {.name = "log",
      .config_name = "log",

@@ -177,7 +177,7 @@ struct Connector::Impl : std::enable_shared_from_this<Connector::Impl> {
     tcp::resolver resolver;
     tcp::socket socket;
     asio::steady_timer timer;
-    const ConnectorConfig config;
+    ConnectorConfig config;
     const Connected connected;
     ConnectorFsm fsm;
     std::uint64_t attempt = 0;
@@ -213,6 +213,10 @@ void Connector::on_closed(const std::string& why, std::uint32_t retry_after_ms) 
 
 const ConnectorConfig& Connector::config() const {
     return impl_->config;
+}
+
+void Connector::change(ConnectorConfig config) {
+    impl_->config = std::move(config);
 }
 
 const ConnectorFsm& Connector::fsm() const {

@@ -42,6 +42,8 @@ class Connector {
     void on_closed(const std::string& why, std::uint32_t retry_after_ms);
 
     [[nodiscard]] const ConnectorConfig& config() const;
+    /// For the next connection.
+    void change(ConnectorConfig config);
     [[nodiscard]] const ConnectorFsm& fsm() const;
     /// What the peer told last, and where the attempt or connection of now goes.
     [[nodiscard]] const std::vector<link::FailoverServer>& others() const;

@@ -251,6 +251,14 @@ struct ControlPlane::Visitor {
     }
 };
 
+void ControlPlane::set_cost(routing::Time now,
+                            const link::ConnectionId& connection,
+                            routing::Cost cost) {
+    if (node_) {
+        node_->set_cost(now, connection, cost);
+    }
+}
+
 mgmt::Source& ControlPlane::management(routing::Time now) {
     source_.set_now(now);
     return source_;
@@ -296,14 +304,6 @@ void ControlPlane::on_closed(routing::Time now, const link::report::ConnectionCl
     outlet_.connection_closed(closed.owner, closed, retry_after_ms);
 }
 
-void ControlPlane::on_request(link::report::ManagementRequest&& request) {
-    agent_.handle(request.message, [this](mgmt::Reply&& reply) {
-        publish();  // the asker's address may have come in the burst that brought the question
-        const bool sent = outlet_.send(
-            0, link::command::Originate{std::move(reply.to), std::move(reply.message)});
-        if (!sent) {
-            log::emit(log::Module::kAgent,
-                      log::Level::kWarning,
 void ControlPlane::on_trouble(routing::Time now, const link::report::LinkTrouble& trouble) {
     const auto left_out = troubles_.take(now, trouble.others);
     if (!left_out) {
@@ -323,6 +323,14 @@ void ControlPlane::on_trouble(routing::Time now, const link::report::LinkTrouble
               *left_out);
 }
 
+void ControlPlane::on_request(link::report::ManagementRequest&& request) {
+    agent_.handle(request.message, [this](mgmt::Reply&& reply) {
+        publish();  // the asker's address may have come in the burst that brought the question
+        const bool sent = outlet_.send(
+            0, link::command::Originate{std::move(reply.to), std::move(reply.message)});
+        if (!sent) {
+            log::emit(log::Module::kAgent,
+                      log::Level::kWarning,
                       "REPLY_DROPPED",
                       "too many management replies wait");
         }

@@ -63,6 +63,9 @@ class ControlPlane {
     /// The configuration's address rules or default distribution are others now.
     void addresses_changed() { apply_addresses(); }
 
+    /// An inter-router connection that is open costs something else from now on.
+    void set_cost(routing::Time now, const link::ConnectionId& connection, routing::Cost cost);
+
     /// The node's entities, for whoever else shows them; ages are counted up to `now`.
     mgmt::Source& management(routing::Time now);
 
@@ -80,10 +83,10 @@ class ControlPlane {
     void withdraw(routing::Time now);
     void publish();
     void on_request(link::report::ManagementRequest&& request);
+    void on_trouble(routing::Time now, const link::report::LinkTrouble& trouble);
 
     Configuration& configuration_;
     const std::uint64_t wall_clock_ms_;
-    void on_trouble(routing::Time now, const link::report::LinkTrouble& trouble);
     ControlOutlet& outlet_;
     routing::ForwardingTableBuilder builder_;
     std::shared_ptr<const routing::ForwardingTable> table_;
@@ -93,10 +96,10 @@ class ControlPlane {
     ManagementSource source_;
     mgmt::Agent agent_;
     std::size_t open_connections_ = 0;
+    LineBudget troubles_{30};
     std::optional<DrainProgress> drain_;  ///< while draining
     bool ending_ = false;                 ///< the process is to end after it
     bool withdrawn_ = false;
-    LineBudget troubles_{30};
 };
 
 }  // namespace amqmesh::router

@@ -5,6 +5,7 @@
 #include "router/clock.h"
 #include "router/connector.h"
 #include "router/control_plane.h"
+#include "router/endpoint_change.h"
 #include "router/listener.h"
 #include "router/log.h"
 #include "router/mailbox.h"
@@ -25,6 +26,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -140,10 +142,12 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
                   what.container,
                   link::to_string(what.role),
                   owner_name(owner));
-        const auto connector = connectors.find(owner);
-        if (connector != connectors.end()) {
+        if (const auto connector = connectors.find(owner); connector != connectors.end()) {
             connector->second.connection = what.id;
             connector->second.connector->on_opened(what.failover);
+        } else if (const auto listener = listeners.find(owner);
+                   listener != listeners.end() && what.role == link::ConnectionRole::kInterRouter) {
+            listener->second.routers.insert(what.id);
         }
     }
 
@@ -160,6 +164,9 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
                   what.condition.description);
         live -= live > 0 ? 1 : 0;
         workers.released(what.id.worker);
+        if (const auto listener = listeners.find(owner); listener != listeners.end()) {
+            listener->second.routers.erase(what.id);
+        }
         const auto connector = connectors.find(owner);
         if (connector != connectors.end()) {
             connector->second.connection.reset();
@@ -216,7 +223,7 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
         }
         row.set("port", std::to_string(listener->port()));
         row.set("name", config.name);
-        listeners.emplace(owner, OpenListener{std::move(listener), std::move(row)});
+        listeners.emplace(owner, OpenListener{std::move(listener), std::move(row), {}});
         return true;
     }
 
@@ -321,17 +328,48 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
                 listeners.erase(found);
                 return true;
             }
-        } else if (const auto found = find_connector(name); found != connectors.end()) {
-            if (const auto& open = found->second.connection) {
-                workers.send(open->worker,
-                             link::command::CloseConnection{
-                                 *open, {"amqp:connection:forced", "the connector was deleted"}});
-            }
-            connectors.erase(found);
+        } else if (drop_connector(name, "the connector was deleted")) {
             return true;
         }
         why = "there is no " + std::string{row.type().name} + " of that name";
         return false;
+    }
+
+    /// False: there is none of that name.
+    bool drop_connector(const std::string& name, const char* why) {
+        const auto found = find_connector(name);
+        if (found == connectors.end()) {
+            return false;
+        }
+        if (const auto& open = found->second.connection) {
+            workers.send(open->worker,
+                         link::command::CloseConnection{*open, {"amqp:connection:forced", why}});
+        }
+        connectors.erase(found);
+        return true;
+    }
+
+    bool change(const mgmt::Row& row, std::string& note) override {
+        const std::string name{row.text("name")};
+        if (row.type().name == "listener") {
+            ListenerConfig config;
+            if (!to_listener(row, config, note)) {
+                return false;
+            }
+            config.name = name;
+            change_listener(config, row);
+            return true;
+        }
+        ConnectorConfig config;
+        if (!to_connector(row, config, note)) {
+            return false;
+        }
+        config.name = name;
+        if (const auto found = find_connector(name); found != connectors.end()) {
+            note = describe(connector_change(found->second.connector->config(), config));
+        }
+        change_connector(config, row);
+        return true;
     }
 
     [[nodiscard]] std::uint64_t connections_ever() const override { return last_number; }
@@ -367,9 +405,40 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
         const auto found = find_listener(config.name);
         if (found != listeners.end()) {
             OpenListener& open = found->second;
+            const bool cost = open.listener->config().cost != config.cost;
             open.listener->change(config);
             open.row = row;
             open.row.set("port", std::to_string(open.listener->port())).set("name", config.name);
+            for (const link::ConnectionId& router : open.routers) {
+                if (cost) {
+                    control.set_cost(now(), router, config.cost);
+                }
+            }
+        }
+    }
+
+    void change_connector(const ConnectorConfig& config, const mgmt::Row& row) override {
+        const auto found = find_connector(config.name);
+        if (found == connectors.end()) {
+            add_connector(config, row);  // management had deleted it
+            return;
+        }
+        OpenConnector& open = found->second;
+        const ConnectorChange change = connector_change(open.connector->config(), config);
+        if (change.reconnect) {
+            drop_connector(config.name, "the connector was changed");
+            add_connector(config, row);
+            return;
+        }
+        open.connector->change(config);
+        open.row = row;
+        open.row.set("name", config.name);
+        if (open.connection && change.cost) {
+            control.set_cost(now(), *open.connection, config.cost);
+        }
+        if (open.connection && change.capacity) {
+            workers.send(open.connection->worker,
+                         link::command::SetCapacity{*open.connection, config.link_capacity});
         }
     }
 
@@ -525,6 +594,7 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
     struct OpenListener {
         std::unique_ptr<Listener> listener;
         mgmt::Row row;
+        std::set<link::ConnectionId> routers;  ///< connections of routers that came in here
     };
 
     struct OpenConnector {

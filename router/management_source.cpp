@@ -34,6 +34,14 @@ std::vector<mgmt::Row> identified(std::vector<mgmt::Row> rows) {
     return rows;
 }
 
+void merge(const mgmt::Row& changes, mgmt::Row& row) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+        if (!changes[i].is_null()) {
+            row[i] = changes[i];
+        }
+    }
+}
+
 // One line for each change that was made.
 mgmt::ResultDone logged(const char* code, const mgmt::Row& row, mgmt::ResultDone done) {
     return [code,
@@ -185,6 +193,14 @@ void ManagementSource::update(const mgmt::EntityType& type,
         update_router(std::move(current), changes, done);
         return;
     }
+    if (type.name == "router.config.address") {
+        done(update_address(current, changes));
+        return;
+    }
+    if (type.name == "listener" || type.name == "connector") {
+        done(update_endpoint(std::move(current), changes));
+        return;
+    }
     done(failed(mgmt::Code::kNotImplemented, std::string{type.name} + " cannot be changed"));
 }
 
@@ -259,6 +275,31 @@ mgmt::Result ManagementSource::remove_address(const mgmt::Row& row) {
         }
     }
     return failed(mgmt::Code::kNotFound, "it is gone already");
+}
+
+mgmt::Result ManagementSource::update_address(const mgmt::Row& current, const mgmt::Row& changes) {
+    Configuration& configuration = *parts_.configuration;
+    const std::vector<mgmt::Row> known = identified(configuration.address_rows);
+    for (std::size_t i = 0; i < known.size(); ++i) {
+        if (known[i].text("identity") == current.text("identity")) {
+            merge(changes, configuration.address_rows[i]);
+            configuration.addresses[i] = to_address_rule(configuration.address_rows[i]);
+            parts_.addresses_changed();
+            mgmt::Row row = configuration.address_rows[i];
+            identify(row, i);
+            return {mgmt::Code::kOk, "", std::move(row)};
+        }
+    }
+    return failed(mgmt::Code::kNotFound, "it is gone already");
+}
+
+mgmt::Result ManagementSource::update_endpoint(mgmt::Row current, const mgmt::Row& changes) {
+    merge(changes, current);
+    std::string note;
+    if (!parts_.endpoints->change(current, note)) {
+        return failed(mgmt::Code::kBadRequest, std::move(note));
+    }
+    return {mgmt::Code::kOk, std::move(note), std::move(current)};
 }
 
 // Only adminStatus can be changed, and only "deleted" changes anything.

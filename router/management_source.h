@@ -31,6 +31,9 @@ class EndpointAdmin {
     /// By the row's type: opens, or closes by name. `why` is set when it fails.
     virtual bool create(const mgmt::Row& row, std::string& why) = 0;
     virtual bool remove(const mgmt::Row& row, std::string& why) = 0;
+    /// The endpoint of the row's name is to be as the row says. `note`: why it cannot be, or what
+    /// the change does not reach.
+    virtual bool change(const mgmt::Row& row, std::string& note) = 0;
     /// Accepted and made since the start.
     [[nodiscard]] virtual std::uint64_t connections_ever() const = 0;
     /// Reads the configuration file again and applies what changed.
@@ -80,6 +83,8 @@ class ManagementSource : public mgmt::Source {
     [[nodiscard]] RouterNumbers router_numbers() const;
     mgmt::Result create_address(mgmt::Row&& row);
     mgmt::Result remove_address(const mgmt::Row& row);
+    mgmt::Result update_address(const mgmt::Row& current, const mgmt::Row& changes);
+    mgmt::Result update_endpoint(mgmt::Row current, const mgmt::Row& changes);
     void query_router(mgmt::RowsDone done);
     void update_router(mgmt::Row current, const mgmt::Row& changes, const mgmt::ResultDone& done);
     void update_connection(mgmt::Row current, const mgmt::Row& changes, mgmt::ResultDone done);

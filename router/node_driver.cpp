@@ -61,6 +61,8 @@ void NodeDriver::on_control_up(routing::Time now, const link::report::ControlUp&
         return;
     }
     const routing::AdjacencyId link = ++last_adjacency_;
+    const auto changed = costs_.find(report.id);
+    const routing::Cost cost = changed == costs_.end() ? report.cost : changed->second;
     adjacencies_.emplace(report.id, link);
     connections_.emplace(link, report.id);
     builder_.set_adjacency(link, &report.id);
@@ -70,11 +72,22 @@ void NodeDriver::on_control_up(routing::Time now, const link::report::ControlUp&
               "adjacency={} peer={} cost={}",
               link,
               report.container,
-              report.cost);
-    handle(now, routing::event::LinkUp{link, report.cost});
+              cost);
+    handle(now, routing::event::LinkUp{link, cost});
+}
+
+void NodeDriver::set_cost(routing::Time now,
+                          const link::ConnectionId& connection,
+                          routing::Cost cost) {
+    if (const auto link = adjacency(connection)) {
+        handle(now, routing::event::SetCost{*link, cost});
+    } else {
+        costs_[connection] = cost;
+    }
 }
 
 void NodeDriver::on_closed(routing::Time now, const link::ConnectionId& connection) {
+    costs_.erase(connection);
     const auto link = adjacency(connection);
     if (!link) {
         return;

@@ -38,6 +38,9 @@ class NodeDriver {
     void on_credit(routing::Time now, const link::report::ControlCredit& report);
     void on_alive(routing::Time now, const link::report::Alive& report);
 
+    /// Of an inter-router connection, also before its control links are up.
+    void set_cost(routing::Time now, const link::ConnectionId& connection, routing::Cost cost);
+
     void on_local_address(routing::Time now, const routing::event::LocalAddress& event);
 
     /// What the node wished when it closed this connection; asked once.
@@ -72,6 +75,7 @@ class NodeDriver {
     std::map<link::ConnectionId, routing::AdjacencyId> adjacencies_;
     std::map<routing::AdjacencyId, link::ConnectionId> connections_;
     std::map<link::ConnectionId, std::uint32_t> retry_after_ms_;
+    std::map<link::ConnectionId, routing::Cost> costs_;  // set before the adjacency was there
     routing::AdjacencyId last_adjacency_ = 0;
 };
 

@@ -269,14 +269,11 @@ void Reloader::apply_endpoints(const ReloadPlan& plan, const Configuration& next
     }
     for (const auto& places : {plan.connectors.moved, plan.connectors.changed}) {
         for (const std::size_t place : places) {
-            target_.remove_endpoint(connector, next.connectors[place].name);
+            target_.change_connector(next.connectors[place], next.connector_rows[place]);
         }
     }
-    for (const auto& places :
-         {plan.connectors.fresh, plan.connectors.moved, plan.connectors.changed}) {
-        for (const std::size_t place : places) {
-            target_.add_connector(next.connectors[place], next.connector_rows[place]);
-        }
+    for (const std::size_t place : plan.connectors.fresh) {
+        target_.add_connector(next.connectors[place], next.connector_rows[place]);
     }
     configuration_.listeners = next.listeners;
     configuration_.listener_rows = next.listener_rows;

@@ -49,6 +49,8 @@ class ReloadTarget {
     /// For connections that are accepted from now on.
     virtual void change_listener(const ListenerConfig& config, const mgmt::Row& row) = 0;
     virtual void add_connector(const ConnectorConfig& config, const mgmt::Row& row) = 0;
+    /// Its connection goes on if it can (router/endpoint_change.h).
+    virtual void change_connector(const ConnectorConfig& config, const mgmt::Row& row) = 0;
     /// By name; connections that a listener accepted stay, a connector's is closed.
     virtual void remove_endpoint(const mgmt::EntityType& type, const std::string& name) = 0;
     /// The address rules or the default distribution of the configuration in use have changed.

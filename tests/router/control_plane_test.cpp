@@ -1,6 +1,7 @@
 // The control plane's decisions, with vectors where workers and sockets would be.
 #include "router/control_plane.h"
 
+#include "router/log.h"
 #include "routing/address_key.h"
 
 #include <gmock/gmock.h>
@@ -53,6 +54,8 @@ struct FakeOutlet : ControlOutlet, EndpointAdmin {
     bool create(const mgmt::Row&, std::string&) override { return true; }
 
     bool remove(const mgmt::Row&, std::string&) override { return true; }
+
+    bool change(const mgmt::Row&, std::string&) override { return true; }
 
     template <typename T>
     std::vector<T> take() {
@@ -187,6 +190,26 @@ TEST_F(Pair, neighbours_get_a_route_over_the_connection) {
     EXPECT_EQ(route->next_hops[0].slot, 7U);
 }
 
+TEST_F(Pair, the_cost_of_a_connection_changes_while_it_is_up_and_before_it_is) {
+    const link::ConnectionId id{.worker = 1, .slot = 7, .generation = 3};
+    const auto cost = [this] {
+        const routing::RouterRoute* route = a_out_.table->route(routing::router_id("B"));
+        return route != nullptr ? route->cost : 0U;
+    };
+    b_.set_cost(now_, id, 6);  // AMQP is open there, the control links are not up yet
+    connect();
+    pass(200 * kMillisecond);
+    EXPECT_EQ(cost(), 6U) << "the higher one of both ends";
+    a_.set_cost(now_, id, 9);
+    exchange();
+    pass(200 * kMillisecond);
+    EXPECT_EQ(cost(), 9U);
+    a_.set_cost(now_, id, 1);
+    exchange();
+    pass(200 * kMillisecond);
+    EXPECT_EQ(cost(), 6U);
+}
+
 TEST_F(Pair, the_first_consumer_makes_an_address_known_everywhere_the_last_one_unknown) {
     connect();
     pass(10 * kMillisecond);
@@ -304,29 +327,6 @@ TEST(ControlPlane, standalone_knows_itself_and_its_management) {
     EXPECT_FALSE(plane.next_deadline().has_value()) << "nothing ticks in an idle router";
 }
 
-TEST(Snapshots, answer_when_the_last_worker_has) {
-    FakeOutlet outlet;
-    Snapshots snapshots(2, outlet);
-    std::size_t answers = 0;
-    snapshots.take({.links = true}, [&answers](const Snapshots::Parts& parts) {
-        EXPECT_EQ(parts.size(), 2U);
-        ++answers;
-    });
-    const auto asked = outlet.take<link::command::TakeSnapshot>();
-    ASSERT_EQ(asked.size(), 2U);
-    EXPECT_TRUE(asked[0].links);
-    EXPECT_FALSE(asked[0].connections);
-    for (const auto& request : asked) {
-        EXPECT_EQ(answers, 0U);
-        auto snapshot = std::make_unique<link::PlaneSnapshot>();
-        snapshot->request = request.request;
-        snapshots.on_snapshot(std::move(snapshot));
-    }
-    EXPECT_EQ(answers, 1U);
-    snapshots.on_snapshot(std::make_unique<link::PlaneSnapshot>());
-    EXPECT_EQ(answers, 1U) << "a late answer is nobody's";
-}
-
 TEST(ControlPlane, links_in_trouble_are_logged_but_not_without_end) {
     Configuration node = configuration("S", RouterMode::kStandalone);
     FakeOutlet outlet;
@@ -353,6 +353,29 @@ TEST(ControlPlane, links_in_trouble_are_logged_but_not_without_end) {
     plane.on_report(70 * kSecond, link::Report{trouble});
     EXPECT_THAT(log::latest(1).at(0).text,
                 testing::HasSubstr("address=M0q deliveries=4 left_out=71"));
+}
+
+TEST(Snapshots, answer_when_the_last_worker_has) {
+    FakeOutlet outlet;
+    Snapshots snapshots(2, outlet);
+    std::size_t answers = 0;
+    snapshots.take({.links = true}, [&answers](const Snapshots::Parts& parts) {
+        EXPECT_EQ(parts.size(), 2U);
+        ++answers;
+    });
+    const auto asked = outlet.take<link::command::TakeSnapshot>();
+    ASSERT_EQ(asked.size(), 2U);
+    EXPECT_TRUE(asked[0].links);
+    EXPECT_FALSE(asked[0].connections);
+    for (const auto& request : asked) {
+        EXPECT_EQ(answers, 0U);
+        auto snapshot = std::make_unique<link::PlaneSnapshot>();
+        snapshot->request = request.request;
+        snapshots.on_snapshot(std::move(snapshot));
+    }
+    EXPECT_EQ(answers, 1U);
+    snapshots.on_snapshot(std::make_unique<link::PlaneSnapshot>());
+    EXPECT_EQ(answers, 1U) << "a late answer is nobody's";
 }
 
 TEST(AddressBook, tells_the_first_and_the_last) {

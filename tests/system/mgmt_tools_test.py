@@ -202,7 +202,7 @@ class ToolForms(ToolsMeshTest):
                 ("CREATE", {"type": PREFIX + "listener", "name": "x"}, {"port": "no port!"}, 400),
                 ("CREATE", {"type": PREFIX + "connection", "name": "x"}, {}, 501),
                 ("CREATE", {"name": "x"}, {}, 400),
-                ("UPDATE", {"type": PREFIX + "listener", "name": "client"}, {"port": "1"}, 501),
+                ("UPDATE", {"type": PREFIX + "listener", "name": "client"}, {"port": "1"}, 403),
                 ("UPDATE", {"type": PREFIX + "log", "name": "absent"}, {"enable": "info+"}, 404),
                 ("DELETE", {"type": PREFIX + "router.node", "identity": "router.node/A"}, {}, 501),
                 ("QUERY", {"entityType": PREFIX + "nonsense"}, {"attributeNames": []}, 400),
