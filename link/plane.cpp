@@ -54,15 +54,19 @@ void Plane::queue_credit(Connection& connection, LinkIndex index) {
 }
 
 AddressCounters& Plane::address_counters(routing::AddressHash hash) {
-    if (const auto known = address_counters_.find(hash); known != address_counters_.end()) {
-        return known->second;
+    const auto known = address_counters_by_hash_.find(hash);
+    if (known != address_counters_by_hash_.end()) {
+        return *known->second;
     }
     // Temporary addresses come and go without end, and are nobody's figures: all share one.
     const bool counts = hash != kSharedCounters && table->find(hash) != nullptr &&
                         address_counters_.size() < kAddressCountersMax;
-    auto& counters_of = address_counters_[counts ? hash : kSharedCounters];
-    counters_of.hash = counts ? hash : kSharedCounters;
-    return counters_of;
+    auto& counters_of = address_counters_by_hash_[counts ? hash : kSharedCounters];
+    if (counters_of == nullptr) {
+        counters_of = &address_counters_.emplace_back();
+        counters_of->hash = counts ? hash : kSharedCounters;
+    }
+    return *counters_of;
 }
 
 std::string Plane::unique_name() {

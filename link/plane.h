@@ -13,6 +13,7 @@
 #include "routing/node.h"
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -72,11 +73,9 @@ class Plane {
     /// 15 characters that no other call on any router life returns.
     std::string unique_name();
 
-    template <typename Visit>
-    void for_each_address_counters(Visit visit) const {
-        for (const auto& [hash, counters_of] : address_counters_) {
-            visit(counters_of);
-        }
+    /// All of them, in the order in which they came; none ever goes.
+    [[nodiscard]] const std::deque<AddressCounters>& all_address_counters() const {
+        return address_counters_;
     }
 
     PlaneConfig config;
@@ -100,8 +99,9 @@ class Plane {
     Unanswered unanswered;
 
   private:
-    // References into an unordered_map stay valid; bounded by kAddressCountersMax.
-    std::unordered_map<routing::AddressHash, AddressCounters> address_counters_;
+    // References into a deque stay valid; bounded by kAddressCountersMax.
+    std::deque<AddressCounters> address_counters_;
+    std::unordered_map<routing::AddressHash, AddressCounters*> address_counters_by_hash_;
     static constexpr std::size_t kAddressCountersMax = 1U << 20U;
     std::uint64_t name_seed_ = 0;
     std::uint64_t name_count_ = 0;

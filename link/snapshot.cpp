@@ -94,14 +94,21 @@ void SnapshotJob::begin(Plane& plane, Forwarder& forwarder) {
     snapshot_ = std::make_unique<PlaneSnapshot>();
     snapshot_->request = what_.request;
     snapshot_->worker = plane.config.worker;
+    std::size_t links = 0;
     plane.connections.for_each([&](std::uint32_t, const ConnectionHolder& holder) {
         forwarder.count_container(*holder.connection);
         if (what_.connections || what_.links) {
             connections_.push_back(holder.connection->id());
+            links += holder.connection->link_count();
         }
     });
+    // What grows later is copied then, all at once.
     if (what_.links) {
         undelivered_ = forwarder.undelivered();
+        snapshot_->links.reserve(links);
+    }
+    if (what_.addresses) {
+        snapshot_->addresses.reserve(plane.all_address_counters().size());
     }
 }
 
@@ -156,8 +163,22 @@ bool SnapshotJob::advance(Plane& plane, Forwarder& forwarder) {
             link_ = 0;
         }
     }
+    if (what_.addresses && !copy_addresses(plane)) {
+        return false;
+    }
     finish(plane, forwarder);
     return true;
+}
+
+bool SnapshotJob::copy_addresses(const Plane& plane) {
+    const auto& all = plane.all_address_counters();
+    auto& copied = snapshot_->addresses;
+    const std::size_t begin = copied.size();
+    const std::size_t end = std::min<std::size_t>(all.size(), begin + std::size_t{4} * kPiece);
+    copied.insert(copied.end(),
+                  all.begin() + static_cast<std::ptrdiff_t>(begin),
+                  all.begin() + static_cast<std::ptrdiff_t>(end));
+    return end == all.size();
 }
 
 void SnapshotJob::finish(Plane& plane, const Forwarder& forwarder) {
@@ -167,8 +188,6 @@ void SnapshotJob::finish(Plane& plane, const Forwarder& forwarder) {
         count_deliveries(*snapshot_, plane);
     }
     if (what_.addresses) {
-        plane.for_each_address_counters(
-            [this](const AddressCounters& counters) { snapshot_->addresses.push_back(counters); });
         snapshot_->towards = forwarder.towards_routers();
     }
 }

@@ -18,7 +18,7 @@ class SnapshotJob {
   public:
     explicit SnapshotJob(const command::TakeSnapshot& what) : what_(what) {}
 
-    /// Looks at about kPiece links. True: it is complete.
+    /// Looks at about kPiece links or four times as many addresses. True: it is complete.
     bool advance(Plane& plane, Forwarder& forwarder);
 
     /// REQUIRES: complete.
@@ -31,6 +31,8 @@ class SnapshotJob {
     /// At most `most` links from link_ on. How many.
     std::uint32_t visit(Plane& plane, Connection& connection, std::uint32_t most);
     void add_link(Plane& plane, Connection& connection, LinkIndex index);
+    /// True: there are no more addresses.
+    bool copy_addresses(const Plane& plane);
     void finish(Plane& plane, const Forwarder& forwarder);
 
     command::TakeSnapshot what_;
