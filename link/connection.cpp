@@ -275,7 +275,29 @@ ConnectionRow Connection::row() const {
     row.sessions = sessions_;
     row.bytes_in = engine_.counters().bytes_in;
     row.bytes_out = engine_.counters().bytes_out;
+    row.traced = traced_;
     return row;
+}
+
+void Connection::set_trace(bool on) {
+    traced_ = on;
+    if (!on) {
+        engine_.set_trace({});
+        return;
+    }
+    engine_.set_trace([this](std::string_view frame) {
+        if (plane_.now - trace_second_ >= routing::kSecond) {
+            trace_second_ = plane_.now;
+            frames_traced_ = 0;
+        }
+        if (frames_traced_ >= kFramesTraced) {
+            ++frames_left_out_;
+            return;
+        }
+        ++frames_traced_;
+        plane_.outlet.report(report::TracedFrame{
+            options_.number, std::string{frame}, std::exchange(frames_left_out_, 0)});
+    });
 }
 
 }  // namespace amqmesh::link

@@ -61,6 +61,10 @@ class Connection final : public EngineEvents {
 
     LaneChoice lane_for(const MeshLabel& label, bool streaming);
 
+    /// Frames are reported from now on, or no more; at most kFramesTraced a second.
+    void set_trace(bool on);
+    static constexpr std::uint32_t kFramesTraced = 1000;
+
     /// Queues a control message for the neighbour. [control]
     void send_control(std::uint64_t token, std::string bytes);
     /// Life signs for the routing core: reports Alive when bytes came since the last call.
@@ -127,6 +131,10 @@ class Connection final : public EngineEvents {
     Time last_life_ = 0;
     Time last_delivery_at_ = 0;
     std::uint32_t sessions_ = 0;
+    bool traced_ = false;
+    Time trace_second_ = 0;            // counted since then ...
+    std::uint32_t frames_traced_ = 0;  // ... so many reported
+    std::uint64_t frames_left_out_ = 0;
     std::size_t turn_ = 0;  // which of the waiting links goes first
 
     // Neighbours only.

@@ -59,6 +59,7 @@ struct ConnectionRow {
     Time opened_at = 0;
     Time last_delivery_at = 0;
     std::uint64_t links = 0, sessions = 0, bytes_in = 0, bytes_out = 0;
+    bool traced = false;
 };
 
 /// Sums over a worker for management's `router` and, by address, `router.address`.
@@ -177,6 +178,13 @@ struct LinkTrouble {
     std::uint64_t others = 0;      ///< links with the same trouble that are not told
 };
 
+/// A frame of a connection that is traced.
+struct TracedFrame {
+    std::uint64_t connection_number = 0;
+    std::string text;
+    std::uint64_t left_out = 0;  ///< frames before it that were not told
+};
+
 /// A whole message for $management.
 struct ManagementRequest {
     std::string message;  ///< encoded AMQP message
@@ -194,6 +202,7 @@ using Report = std::variant<report::ConnectionOpened,
                             report::ConsumerUp,
                             report::ConsumerDown,
                             report::LinkTrouble,
+                            report::TracedFrame,
                             report::ManagementRequest,
                             std::unique_ptr<PlaneSnapshot>>;
 
@@ -233,6 +242,12 @@ struct TakeSnapshot {
     bool links = false, connections = false, addresses = false, deliveries = false;
 };
 
+/// Report the frames of a connection, or no more.
+struct Trace {
+    ConnectionId id;
+    bool on = false;
+};
+
 /// Senders that attach from now on get so much credit.
 struct SetCapacity {
     ConnectionId id;
@@ -251,6 +266,7 @@ using Command = std::variant<command::Publish,
                              command::Originate,
                              command::TakeSnapshot,
                              command::SetCapacity,
+                             command::Trace,
                              command::Withhold>;
 
 }  // namespace amqmesh::link

@@ -44,6 +44,7 @@ struct DataPlane::Impl {
     void execute(command::Originate& originate);
     void execute(command::TakeSnapshot& snapshot);
     void execute(command::SetCapacity& set);
+    void execute(command::Trace& trace);
     void execute(command::Withhold& withhold);
 
     void look_again(const LinkKey& key);
@@ -293,6 +294,12 @@ void DataPlane::Impl::execute(command::TakeSnapshot& snapshot) {
 void DataPlane::Impl::execute(command::SetCapacity& set) {
     if (auto* connection = plane.connection(set.id)) {
         connection->set_link_capacity(set.link_capacity);
+    }
+}
+
+void DataPlane::Impl::execute(command::Trace& trace) {
+    if (auto* connection = plane.connection(trace.id)) {
+        connection->set_trace(trace.on);
     }
 }
 

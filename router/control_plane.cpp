@@ -57,6 +57,10 @@ ControlPlane::ControlPlane(const Options& options, ControlOutlet& outlet, Endpoi
                                     link::command::CloseConnection{
                                         id, {"amqp:connection:forced", "closed by management"}});
                    },
+               .trace_connection =
+                   [this](link::ConnectionId id, bool on) {
+                       outlet_.send(id.worker, link::command::Trace{id, on});
+                   },
                .started = options.started,
                .wall_clock_ms = options.wall_clock_ms}),
       agent_(source_) {
@@ -214,6 +218,16 @@ struct ControlPlane::Visitor {
 
     void operator()(const link::report::LinkTrouble& trouble) const {
         plane.on_trouble(now, trouble);
+    }
+
+    void operator()(const link::report::TracedFrame& frame) const {
+        log::emit(log::Module::kProtocol,
+                  log::Level::kInfo,
+                  "FRAME",
+                  "connection={} {} left_out={}",
+                  frame.connection_number,
+                  frame.text,
+                  frame.left_out);
     }
 
     void operator()(std::unique_ptr<link::PlaneSnapshot>& snapshot) const {

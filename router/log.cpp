@@ -27,7 +27,7 @@ namespace {
 constexpr std::array<std::string_view, kLevels> kLevelNames{
     "trace", "debug", "info", "notice", "warning", "error", "critical"};
 constexpr std::array<std::string_view, kModules> kModuleNames{
-    "ROUTER", "ROUTER_LS", "SERVER", "CONN_MGR", "AGENT", "MESSAGE"};
+    "ROUTER", "ROUTER_LS", "SERVER", "CONN_MGR", "AGENT", "MESSAGE", "PROTOCOL"};
 constexpr std::size_t kLineBytesKept = 512;
 constexpr std::uint8_t kInfoAndAbove = 0b1111100;
 

@@ -18,8 +18,16 @@ namespace amqmesh::router::log {
 enum class Level : std::uint8_t { kTrace, kDebug, kInfo, kNotice, kWarning, kError, kCritical };
 
 /// The reference's module names that we use; other names of its configuration files set nothing.
-enum class Module : std::uint8_t { kRouter, kRouterLs, kServer, kConnMgr, kAgent, kMessage };
-inline constexpr std::size_t kModules = 6;
+enum class Module : std::uint8_t {
+    kRouter,
+    kRouterLs,
+    kServer,
+    kConnMgr,
+    kAgent,
+    kMessage,
+    kProtocol
+};
+inline constexpr std::size_t kModules = 7;
 inline constexpr std::size_t kLevels = 7;
 
 std::string_view to_string(Level level);

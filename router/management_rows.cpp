@@ -147,7 +147,7 @@ mgmt::Row connection_row(const link::ConnectionRow& connection,
         .set("operStatus", "up")
         .set("uptimeSeconds",
              connection.opened ? seconds_since(connection.opened_at, times.now) : 0U)
-        .set("enableProtocolTrace", false)
+        .set("enableProtocolTrace", connection.traced)
         .set("sessions", connection.sessions)
         .set("links", connection.links)
         .set("bytesIn", connection.bytes_in)

@@ -302,15 +302,26 @@ mgmt::Result ManagementSource::update_endpoint(mgmt::Row current, const mgmt::Ro
     return {mgmt::Code::kOk, std::move(note), std::move(current)};
 }
 
-// Only adminStatus can be changed, and only "deleted" changes anything.
+// Setting adminStatus to what it is changes nothing.
 void ManagementSource::update_connection(mgmt::Row current,
                                          const mgmt::Row& changes,
                                          mgmt::ResultDone done) {
-    if (changes.text("adminStatus") != "deleted") {
+    if (changes.text("adminStatus") == "deleted") {
+        close_connection(std::move(current), mgmt::Code::kOk, std::move(done));
+        return;
+    }
+    if (!changes.has("enableProtocolTrace")) {
         done({mgmt::Code::kOk, "", std::move(current)});
         return;
     }
-    close_connection(std::move(current), mgmt::Code::kOk, std::move(done));
+    const bool on = changes.boolean("enableProtocolTrace");
+    with_connection(std::move(current),
+                    mgmt::Code::kOk,
+                    std::move(done),
+                    [this, on](link::ConnectionId id, mgmt::Row& row) {
+                        parts_.trace_connection(id, on);
+                        row.set("enableProtocolTrace", on);
+                    });
 }
 
 void ManagementSource::close_connection(mgmt::Row current,
@@ -321,16 +332,28 @@ void ManagementSource::close_connection(mgmt::Row current,
                     "it belongs to the mesh: delete its connector or listener instead"));
         return;
     }
-    // Rows do not tell which worker has the connection.
+    with_connection(std::move(current),
+                    success,
+                    std::move(done),
+                    [this](link::ConnectionId id, mgmt::Row& row) {
+                        parts_.close_connection(id);
+                        row.set("adminStatus", "deleted").set("operStatus", "closing");
+                    });
+}
+
+// Rows do not tell which worker has the connection.
+void ManagementSource::with_connection(mgmt::Row current,
+                                       mgmt::Code success,
+                                       mgmt::ResultDone done,
+                                       std::function<void(link::ConnectionId, mgmt::Row&)> next) {
     parts_.snapshots->take(
         {.connections = true},
-        [this, success, row = std::move(current), done = std::move(done)](
+        [success, next = std::move(next), row = std::move(current), done = std::move(done)](
             const Snapshots::Parts& parts) mutable {
             for (const auto& part : parts) {
                 for (const link::ConnectionRow& connection : part->connections) {
                     if (std::to_string(connection.number) == row.text("identity")) {
-                        parts_.close_connection(connection.id);
-                        row.set("adminStatus", "deleted").set("operStatus", "closing");
+                        next(connection.id, row);
                         done({success, "", std::move(row)});
                         return;
                     }

@@ -54,6 +54,7 @@ class ManagementSource : public mgmt::Source {
         /// Takes counts for a drain under way; the router's operState.
         std::function<const char*(const Snapshots::Parts&)> on_load;
         std::function<void(link::ConnectionId)> close_connection;
+        std::function<void(link::ConnectionId, bool)> trace_connection;
         routing::Time started = 0;
         std::uint64_t wall_clock_ms = 0;  ///< at `started`
     };
@@ -89,6 +90,11 @@ class ManagementSource : public mgmt::Source {
     void update_router(mgmt::Row current, const mgmt::Row& changes, const mgmt::ResultDone& done);
     void update_connection(mgmt::Row current, const mgmt::Row& changes, mgmt::ResultDone done);
     void close_connection(mgmt::Row current, mgmt::Code success, mgmt::ResultDone done);
+    /// With the connection that the row is of and a row to answer with; or says that it is gone.
+    void with_connection(mgmt::Row current,
+                         mgmt::Code success,
+                         mgmt::ResultDone done,
+                         std::function<void(link::ConnectionId, mgmt::Row&)> next);
 
     Parts parts_;
     routing::Time now_ = 0;

@@ -1,4 +1,5 @@
 // Figures of links and addresses that management shows, besides ages (ages_test.cpp).
+#include "link/connection.h"
 #include "link/origin_counts.h"
 #include "tests/link/test_world.h"
 
@@ -215,6 +216,41 @@ TEST_P(Figures, MessagesOfTheNodeItselfAreCountedByAddress) {
     world_.run();
     EXPECT_EQ(asker.received.size(), 3U);
     EXPECT_EQ(of(snapshot(b_), "M0replies").from_node, 3U);
+}
+
+TEST_P(Figures, AConnectionIsTracedWhileThatIsWanted) {
+    auto& client = at(b_);
+    client.receiver("q", 10'000);
+    const auto link = client.sender("q");
+    world_.run();
+    const LinkRow row = this->link(snapshot(b_), "M0q", true);
+    const auto trace = [&](bool on) {
+        b_.command(row.connection.worker, command::Trace{row.connection, on}, world_.now);
+    };
+    EXPECT_TRUE(b_.frames.empty());
+    trace(true);
+    send(client, link, 2);
+    world_.run();
+    ASSERT_GE(b_.frames.size(), 4U) << "two came and two went, at least";
+    EXPECT_EQ(b_.frames[0].connection_number, row.connection_number);
+    EXPECT_TRUE(b_.frames[0].text.starts_with("<- ch=0 transfer")) << b_.frames[0].text;
+    for (int i = 0; i < 20; ++i) {
+        send(client, link, 100);
+        world_.run();
+        client.accept_all();
+        world_.run();
+    }
+    EXPECT_EQ(b_.frames.size(), Connection::kFramesTraced) << "no more in a second";
+    world_.pass(2 * routing::kSecond);
+    send(client, link, 1);
+    world_.run();
+    ASSERT_GT(b_.frames.size(), std::size_t{Connection::kFramesTraced});
+    EXPECT_GT(b_.frames[Connection::kFramesTraced].left_out, 1000U);
+    trace(false);
+    const auto before = b_.frames.size();
+    send(client, link, 1);
+    world_.run();
+    EXPECT_EQ(b_.frames.size(), before);
 }
 
 TEST_P(Figures, PriorityIsTheConfiguredOne) {

@@ -50,6 +50,8 @@ void TestNode::take(Report& report) {
         snapshots.push_back(std::move(*snapshot));
     } else if (auto* trouble = std::get_if<report::LinkTrouble>(&report)) {
         troubles.push_back(std::move(*trouble));
+    } else if (auto* frame = std::get_if<report::TracedFrame>(&report)) {
+        frames.push_back(std::move(*frame));
     }
 }
 

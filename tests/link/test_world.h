@@ -42,6 +42,7 @@ class TestNode {
     std::vector<std::unique_ptr<PlaneSnapshot>> snapshots;  ///< as they came
     std::optional<std::uint16_t> late;  ///< a worker that gets no tables for now
     std::vector<report::LinkTrouble> troubles;
+    std::vector<report::TracedFrame> frames;
 
     void publish(Time now);
 

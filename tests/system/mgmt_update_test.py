@@ -129,6 +129,24 @@ class Update(UpdateMeshTest):
         later.send("all")
         self.clients.wait(lambda: [one.count for one in receivers] == [count + 1 for count in before], "two copies")
 
+    def test_frames_of_one_connection_in_the_log(self):
+        node = self.shared.nodes["B"]
+        traced = self.clients.connect(node)
+        rows = self.connections(role="normal")
+        identity = max((row["identity"] for row in rows), key=int)
+        offset = node.log_path.stat().st_size
+
+        def trace(on):
+            return self.management.ask("UPDATE", {"enableProtocolTrace": on}, type=PREFIX + "connection",
+                                       identity=identity)["enableProtocolTrace"]
+        self.assertTrue(trace(True))
+        self.assertTrue(self.management.read("connection", identity=identity)["enableProtocolTrace"])
+        traced.receiver("update/traced")
+        poll_until(lambda: f"FRAME connection={identity} <- ch=0 attach" in node.log(offset), "the frame")
+        self.assertFalse(trace(False))
+        self.assertEqual({identity}, {line.split("connection=")[1].split()[0]
+                                      for line in node.log(offset).splitlines() if " FRAME " in line})
+
     def test_mistakes_change_nothing(self):
         connector = self.management.query("connector")[0]["name"]
         before = self.management.query("connector") + self.management.query("listener")
