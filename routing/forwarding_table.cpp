@@ -45,8 +45,23 @@ ForwardingTableBuilder::ForwardingTableBuilder(RouterId self, std::string self_n
 }
 
 void ForwardingTableBuilder::set_settings(std::shared_ptr<const AddressSettings> settings) {
-    table_.settings_ = std::move(settings);
+    const auto old = std::exchange(table_.settings_, std::move(settings));
     change_.all = changed_ = true;
+    // Addresses that are in use follow; those that become unavailable go on until their links end.
+    std::vector<std::pair<std::string, Treatment>> others;
+    table_.for_each([&](const AddressRoute& route) {
+        if (!route.key.starts_with('M') || route.in_process != InProcess::kNone) {
+            return;
+        }
+        const auto text = std::string_view{route.key}.substr(2);
+        const auto treatment = table_.settings_->treatment(text);
+        if (treatment != old->treatment(text) && treatment != Treatment::kUnavailable) {
+            others.emplace_back(route.key, treatment);
+        }
+    });
+    for (const auto& [key, treatment] : others) {
+        edit(key, treatment).treatment = treatment;
+    }
 }
 
 void ForwardingTableBuilder::set_topology(std::shared_ptr<const Topology> topology) {

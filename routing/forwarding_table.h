@@ -165,7 +165,7 @@ class ForwardingTableBuilder {
   public:
     ForwardingTableBuilder(RouterId self, std::string self_name);
 
-    void set_settings(std::shared_ptr<const AddressSettings> settings);
+    void set_settings(std::shared_ptr<const AddressSettings> settings);  ///< what is in use follows
     void set_topology(std::shared_ptr<const Topology> topology);
     void set_adjacency(AdjacencyId adjacency, const ConnectionId* connection);  ///< nullptr: gone
     /// `next_hops` empty: unreachable.

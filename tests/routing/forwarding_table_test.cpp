@@ -113,6 +113,32 @@ TEST(ForwardingTable, InProcessSubscribersAreConsumers) {
     EXPECT_TRUE(table->routable(*table->find(hash_key("L$management"))));
 }
 
+TEST(ForwardingTable, AddressesInUseFollowChangedSettings) {
+    ForwardingTableBuilder builder(kSelf, "A");
+    TableChange change;
+    builder.add_consumer("M0x/1", Treatment::kBalanced, consumer(1));
+    builder.add_consumer("M0y/1", Treatment::kBalanced, consumer(2));
+    builder.set_remote("M0z/1", Treatment::kClosest, kPeer, 1, true);
+    builder.publish(change);
+    const auto settings = [](std::vector<AddressRule> rules) {
+        return std::make_shared<const AddressSettings>(std::move(rules), Treatment::kBalanced);
+    };
+    const auto treatment = [&](const std::string& key) {
+        return builder.publish(change)->find(hash_key(key))->treatment;
+    };
+    builder.set_settings(settings({{"", "x/#", Treatment::kMulticast, {}}}));
+    const auto table = builder.publish(change);
+    EXPECT_EQ(change.addresses, std::vector<AddressHash>{hash_key("M0x/1")});
+    EXPECT_EQ(table->find(hash_key("M0x/1"))->treatment, Treatment::kMulticast);
+    EXPECT_EQ(table->find(hash_key("M0y/1"))->treatment, Treatment::kBalanced);
+    EXPECT_EQ(treatment("M0z/1"), Treatment::kClosest)
+        << "as its router says: nothing changed here";
+    builder.set_settings(settings({{"", "x/#", Treatment::kUnavailable, {}}}));
+    EXPECT_EQ(treatment("M0x/1"), Treatment::kMulticast) << "who is there may finish";
+    builder.set_settings(settings({}));
+    EXPECT_EQ(treatment("M0x/1"), Treatment::kBalanced);
+}
+
 TEST(AddressKey, OneKeyForAllSpellings) {
     for (const char* text :
          {"a/b", "/a/b", "a/b/", "amqp:/a/b", "amqp://host:5672/a/b", "amqps://h/a/b"}) {
