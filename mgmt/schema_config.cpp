@@ -354,7 +354,7 @@ constexpr Attribute kSslProfile = {.name = "sslProfile",
 constexpr Attribute kOpenProperties = {
     .name = "openProperties",
     .type = kMap,
-    .access = kCreate,
+    .access = kUpdate,
     .description =
         "Added to the properties of AMQP open; JSON in braces. Not for routers, and not "
         "the router's own: product, version, failover-server-list, network-host, port, "
@@ -443,7 +443,7 @@ constexpr auto kListener = entity(
          .support = Support::kUnsupported,
          .advice = "let clients use addresses with a prefix of their own"},
         {.name = "failoverUrls",
-         .access = kCreate,
+         .access = kUpdate,
          .description = "Other servers that clients may turn to, told in open as "
                         "failover-server-list: up to 16 of the form amqp://host:port, separated by "
                         "commas.",

@@ -23,6 +23,7 @@ ConnectorChange connector_change(const ConnectorConfig& from, const ConnectorCon
     note(from.max_frame_size != to.max_frame_size, "maxFrameSize");
     note(from.channel_max != to.channel_max, "maxSessions");
     note(from.idle_timeout_ms != to.idle_timeout_ms, "idleTimeoutSeconds");
+    note(from.open_properties != to.open_properties, "openProperties");
     return change;
 }
 

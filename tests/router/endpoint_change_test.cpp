@@ -42,10 +42,12 @@ TEST(ConnectorChange, WhatOpenAgreedOnWaitsForTheNextConnection) {
     to.max_frame_size = 512;
     to.channel_max = 3;
     to.idle_timeout_ms = 1000;
+    to.open_properties = {{"team", "blue"}};
     const ConnectorChange change = connector_change(connector(), to);
     EXPECT_FALSE(change.reconnect);
     EXPECT_FALSE(change.cost);
-    EXPECT_THAT(change.next_time, ElementsAre("maxFrameSize", "maxSessions", "idleTimeoutSeconds"));
+    EXPECT_THAT(change.next_time,
+                ElementsAre("maxFrameSize", "maxSessions", "idleTimeoutSeconds", "openProperties"));
     EXPECT_THAT(describe(change), HasSubstr("maxFrameSize, maxSessions, idleTimeoutSeconds"));
 }
 
