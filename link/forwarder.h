@@ -312,6 +312,9 @@ class Forwarder {
                           const DeliveryState& state,
                           const ConsumerId& consumer);
     [[nodiscard]] bool another_exists(const IncomingDelivery& in) const;
+    /// The word on a delivery that somebody has released and nobody else could be found for.
+    [[nodiscard]] DeliveryState after_refusals(const IncomingDelivery& in,
+                                               const DeliveryState& state) const;
     [[nodiscard]] ConsumerId consumer_of(const OutgoingDelivery& out);
 
     [[nodiscard]] bool refused(const routing::LocalConsumer& consumer) const {

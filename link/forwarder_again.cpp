@@ -9,6 +9,15 @@ namespace amqmesh::link {
 void Forwarder::redispatch(std::uint32_t out_slot) {
     auto& out = plane_.outgoing.at(out_slot);
     out.stuck = false;  // its link is gone: the next one counts it again
+    if (!out.multicast && out.label.again() && !out.label.hint &&
+        out.origin.worker != plane_.config.worker && out.complete &&
+        out.content.size() <= kKeptMax) {
+        // Who has released it is known where it came in.
+        const auto content = out.content.joined();
+        send_back(record_for(RecordKind::kOffer, out), std::as_bytes(std::span(content)));
+        free_outgoing(out_slot);
+        return;
+    }
     const auto target = out.multicast ? Target{} : choose_again(out);
     if (out.complete && target.kind != Target::Kind::kNone && none_free_ && choice_) {
         join_queue(out_slot);

@@ -40,7 +40,7 @@ bool Forwarder::can_go_back(const IncomingDelivery& in) const {
 }
 
 bool Forwarder::give_back(const IncomingDelivery& in) {
-    if (!can_go_back(in)) {
+    if (in.refusals || !can_go_back(in)) {  // who released it must not be asked again
         return false;
     }
     demand_.remember(in.label.address, in.label.ingress, plane_.now);

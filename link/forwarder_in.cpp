@@ -524,7 +524,10 @@ void Forwarder::on_copy_outcome(const DeliveryId& origin,
         return;
     }
     if (!in->multicast) {
-        settle(origin.slot, in->told ? DeliveryState{in->outcome.outcome, {}} : state);
+        settle(origin.slot,
+               in->told       ? DeliveryState{in->outcome.outcome, {}}
+               : in->refusals ? after_refusals(*in, state)
+                              : state);
         return;
     }
     if (in->outcome.outcome == Outcome::kNone || rank(state.outcome) > rank(in->outcome.outcome)) {

@@ -8,8 +8,11 @@
 //             ("declined") with what is left of the number.
 //          3. The first router asks its own consumers and the other routers, each at most once,
 //             until the number is used up or nobody is left: then its sender sees `released`.
-// Ends:    every offer lowers the number. The consumers asked are remembered, so the same one is
-//          not asked again.
+// Ends:    every offer lowers the number. The consumers asked are remembered where the delivery
+// came
+//          in, so the same one is not asked again: only there is another one looked for (the label
+//          says so to other workers), and once one was asked here, the word to the first router is
+//          never "busy" or "unreached".
 #include "link/forwarder.h"
 
 #include <algorithm>
@@ -83,6 +86,7 @@ bool Forwarder::offer_to_another(std::uint32_t slot,
         --in.offers_left;
         ++plane_.counters.redelivered;
         in.label.set_offers(in.offers_left);
+        in.label.set_again();
         try_again(slot);
         return true;
     }
@@ -91,6 +95,15 @@ bool Forwarder::offer_to_another(std::uint32_t slot,
         return true;
     }
     return false;
+}
+
+DeliveryState Forwarder::after_refusals(const IncomingDelivery& in,
+                                        const DeliveryState& state) const {
+    // For `unreached` the router where it entered the mesh might ask those here once more.
+    if (!is_unreached(state) || in.label.ingress == plane_.table->self()) {
+        return state;
+    }
+    return in.offers_left != 0 ? declined(in.offers_left) : DeliveryState{Outcome::kReleased, {}};
 }
 
 }  // namespace amqmesh::link

@@ -8,7 +8,7 @@
 //   1      hop limit
 //   2..3   flow hash (anycast) or topology digest (multicast)
 //   4..7   sequence of the ingress router; of an anycast delivery bits 23..25 say how many
-//          consumers more it may be offered to, if the first one releases it
+//          consumers more it may be offered to, if the first one releases it; bit 22: one has
 //   8..15  ingress router id
 //   16..23 egress router id; 0: multicast
 //   24..31 address hash
@@ -55,11 +55,18 @@ struct MeshLabel {
     /// Sequence of an anycast delivery: worker, offers, number.
     static constexpr unsigned kOffersShift = 23;
     static constexpr unsigned kOffersMax = 7;
-    static constexpr std::uint32_t kNumberMask = (1U << kOffersShift) - 1;
+    static constexpr std::uint32_t kAgainBit = 1U << (kOffersShift - 1);
+    static constexpr std::uint32_t kNumberMask = kAgainBit - 1;
 
     [[nodiscard]] std::uint8_t offers() const {
         return static_cast<std::uint8_t>(sequence >> kOffersShift & kOffersMax);
     }
+
+    /// Of an anycast delivery: somebody has released it already. Only where it is known who may
+    /// another one be sought.
+    [[nodiscard]] bool again() const { return (sequence & kAgainBit) != 0; }
+
+    void set_again() { sequence |= kAgainBit; }
 
     void set_offers(std::uint8_t offers) {
         sequence = (sequence & ~(kOffersMax << kOffersShift)) | std::uint32_t{offers}

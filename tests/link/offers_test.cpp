@@ -198,6 +198,28 @@ TEST_P(Offers, WaitsForAnotherThatIsBusyButNotForTheOneThatReleasedIt) {
     EXPECT_EQ(sender_.sent[number].outcome, Outcome::kAccepted);
 }
 
+/// The next consumer leaves before it was asked: the first one, who is free, is not asked again.
+TEST_P(Offers, WhoReleasedItIsNotAskedAgainWhenTheNextOneLeaves) {
+    for (auto* node : {&a_, &c_}) {
+        consumers_.clear();
+        const std::string address = node == &a_ ? "near/x" : "three/x";
+        auto& free = consumer(*node, address);
+        auto& busy = consumer(*node, address, 0);
+        const auto link = sender(address);
+        const auto number = sender_.send(link, "x");
+        world_.run();
+        ASSERT_EQ(free.received.size(), 1U);
+        release_all();
+        EXPECT_EQ(sender_.sent[number].outcome, Outcome::kNone);
+        busy.engine.detach(0, {});
+        world_.run();
+        world_.pass(routing::kSecond);
+        EXPECT_EQ(free.received.size(), 1U);
+        EXPECT_TRUE(busy.received.empty());
+        EXPECT_EQ(sender_.sent[number].outcome, Outcome::kReleased);
+    }
+}
+
 TEST_P(Offers, NotForLargeOnesNorWhereTheSenderSettlesLast) {
     consumer(a_, "near/x");
     consumer(b_, "near/x");
