@@ -200,9 +200,9 @@ class Forwarder {
         bool balanced = false;         ///< counts as outstanding towards `egress`
     };
 
-    [[nodiscard]] Way way_to_consumer(const routing::AddressRoute& route);
+    [[nodiscard]] Way way_to_consumer(const routing::AddressRoute& route, std::uint32_t& cursor);
     [[nodiscard]] Way way_to_router(routing::RouterId router, MeshLabel label);
-    [[nodiscard]] Way plain_way(const IncomingLink& link, const IncomingLink::RouteCache& cache);
+    [[nodiscard]] Way plain_way(IncomingLink& link, const IncomingLink::RouteCache& cache);
     [[nodiscard]] Way plain_way_on(IncomingLink& lane,
                                    const MeshLabel& label,
                                    const ConnectionId& arrival);

@@ -145,9 +145,11 @@ void Forwarder::begin_from_client(Connection& connection,
     }
     count_ingress(in,
                   link.address_counters != nullptr ? *link.address_counters : counters_of(link));
+    const auto turn = link.cursor;
     if (go_straight(slot, plain_way(link, route), {}, payload)) {
         return;
     }
+    link.cursor = turn;
     reset_choice();
     choose_from_client(in, link, route.route);
     forward(slot, {}, payload);
@@ -230,10 +232,12 @@ void Forwarder::begin_from_mesh(Connection& connection,
         --in.label.hop_limit;
     }
     in.offers_left = ends_here ? in.label.offers() : std::uint8_t{0};
+    const auto turn = link.cursor;
     const auto way = plain_way_on(link, in.label, connection.id());
     if (go_straight(slot, way, connection.id(), payload)) {
         return;
     }
+    link.cursor = turn;
     reset_choice();
     choose_from_mesh(in, link, connection.id());
     if (ends_here) {

@@ -1,5 +1,5 @@
-// The straight line that nearly every delivery takes [data path 4 to 8]: a whole message that can
-// go one way only, to a consumer or a neighbour on this worker that has credit, goes out in the
+// The straight line that nearly every delivery takes [data path 4 to 8]: a whole message whose way
+// is plain to see, to a consumer or a neighbour on this worker that has credit, goes out in the
 // step in which it came in, and its settlement goes back the same way.
 //
 // Nothing happens here that the general way (choose.cpp, forwarder_out.cpp, forwarder_in.cpp) would
@@ -36,8 +36,18 @@ OutgoingDelivery& Forwarder::new_copy(const IncomingDelivery& in,
     return out;
 }
 
-Forwarder::Way Forwarder::way_to_consumer(const routing::AddressRoute& route) {
-    const auto& consumer = route.local.front().id;
+/// To the only consumer here, or to the one whose turn it is among those with credit. `cursor`
+/// moves on.
+Forwarder::Way Forwarder::way_to_consumer(const routing::AddressRoute& route,
+                                          std::uint32_t& cursor) {
+    auto consumer = route.local.front().id;
+    if (route.local.size() > 1) {
+        reset_choice();
+        consumer = pick_local(route, cursor).consumer;
+        if (none_free_) {
+            return {};
+        }
+    }
     auto* connection = plane_.connection(consumer.connection);
     auto* link = connection != nullptr ? connection->outgoing(consumer.link) : nullptr;
     return link == nullptr || link->generation != consumer.generation
@@ -56,8 +66,7 @@ Forwarder::Way Forwarder::way_to_router(routing::RouterId router, MeshLabel labe
 }
 
 /// The way of what a client sends on its link.
-Forwarder::Way Forwarder::plain_way(const IncomingLink& link,
-                                    const IncomingLink::RouteCache& cache) {
+Forwarder::Way Forwarder::plain_way(IncomingLink& link, const IncomingLink::RouteCache& cache) {
     if (link.router != 0) {
         return way_to_router(link.router, cache.label);
     }
@@ -67,8 +76,8 @@ Forwarder::Way Forwarder::plain_way(const IncomingLink& link,
     }
     const bool local_only =
         route->remote.empty() || route->treatment == routing::Treatment::kClosest;
-    if (route->local.size() == 1 && local_only) {
-        return way_to_consumer(*route);
+    if (!route->local.empty() && local_only) {
+        return way_to_consumer(*route, link.cursor);
     }
     if (!route->local.empty() || route->remote.size() != 1) {
         return {};
@@ -101,9 +110,9 @@ Forwarder::Way Forwarder::plain_way_on(IncomingLink& lane,
         cache.route = plane_.table->find(label.address);
     }
     const auto* route = cache.route;
-    return route == nullptr || !is_anycast(*route) || route->local.size() != 1
+    return route == nullptr || !is_anycast(*route) || route->local.empty()
                ? Way{}
-               : way_to_consumer(*route);
+               : way_to_consumer(*route, lane.cursor);
 }
 
 /// False: nothing was done.
