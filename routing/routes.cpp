@@ -11,25 +11,33 @@ namespace amqmesh::routing {
 
 namespace {
 
-// Slots connected with `start` by two-way links, NO_TRANSIT or not, marked in `seen`.
-std::size_t mark_component(const Lsdb& lsdb, Lsdb::Slot start, std::vector<bool>& seen) {
-    std::vector<Lsdb::Slot> stack = {start};
+constexpr std::uint32_t kOutside = Topology::npos;
+
+// The routers connected with one by two-way links, NO_TRANSIT or not, and their links.
+struct Component {
+    std::vector<std::uint32_t> place;  // by slot: where it stands in the next two; or kOutside
     std::vector<Lsdb::Edge> edges;
-    std::size_t count = 0;
-    seen[start] = true;
-    while (!stack.empty()) {
-        const Lsdb::Slot slot = stack.back();
-        stack.pop_back();
-        ++count;
-        lsdb.edges_of(slot, edges);
+    std::vector<std::pair<std::size_t, std::size_t>> range;  // of each one's edges
+};
+
+Component component_of(const Lsdb& lsdb, Lsdb::Slot start, Lsdb::Slot slots) {
+    Component found;
+    found.place.assign(slots, kOutside);
+    std::vector<Lsdb::Slot> reached = {start};
+    std::vector<Lsdb::Edge> edges;
+    found.place[start] = 0;
+    for (std::size_t next = 0; next < reached.size(); ++next) {
+        lsdb.edges_of(reached[next], edges);
+        found.range.emplace_back(found.edges.size(), found.edges.size() + edges.size());
         for (const Lsdb::Edge& edge : edges) {
-            if (!seen[edge.to]) {
-                seen[edge.to] = true;
-                stack.push_back(edge.to);
+            found.edges.push_back(edge);
+            if (found.place[edge.to] == kOutside) {
+                found.place[edge.to] = static_cast<std::uint32_t>(reached.size());
+                reached.push_back(edge.to);
             }
         }
     }
-    return count;
+    return found;
 }
 
 std::uint64_t digest_of(const Topology& topology) {
@@ -70,13 +78,13 @@ Topology build_topology(const Lsdb& lsdb, RouterId self) {
     for (const auto& [rid, slot] : lsdb.order()) {
         slots = std::max(slots, slot + 1);
     }
-    std::vector<bool> member(slots, false);
-    const std::size_t count = mark_component(lsdb, self_slot, member);
+    const Component component = component_of(lsdb, self_slot, slots);
+    const std::size_t count = component.range.size();
     std::vector<std::uint32_t> index(slots, Topology::npos);
     std::vector<Lsdb::Slot> by_index;
     by_index.reserve(count);
     for (const auto& [rid, slot] : lsdb.order()) {
-        if (member[slot]) {
+        if (component.place[slot] != kOutside) {
             index[slot] = static_cast<std::uint32_t>(by_index.size());
             by_index.push_back(slot);
         }
@@ -86,7 +94,7 @@ Topology build_topology(const Lsdb& lsdb, RouterId self) {
     topology.names.reserve(count);
     topology.incarnations.reserve(count);
     topology.first.reserve(count + 1);
-    std::vector<Lsdb::Edge> edges;
+    topology.edges.reserve(component.edges.size());
     for (const Lsdb::Slot slot : by_index) {
         const Lsp& lsp = lsdb.at(slot).lsp;
         topology.ids.push_back(lsp.rid);
@@ -95,8 +103,9 @@ Topology build_topology(const Lsdb& lsdb, RouterId self) {
         topology.no_transit.push_back(lsp.has(lsp_flag::kNoTransit));
         const std::size_t first = topology.edges.size();
         topology.first.push_back(static_cast<std::uint32_t>(first));
-        lsdb.edges_of(slot, edges);
-        for (const Lsdb::Edge& edge : edges) {
+        const auto [begin, end] = component.range[component.place[slot]];
+        for (std::size_t e = begin; e < end; ++e) {
+            const Lsdb::Edge& edge = component.edges[e];
             topology.edges.push_back(
                 {index[edge.to], edge.cost, slot == self_slot ? edge.link_id : 0});
         }

@@ -4,6 +4,7 @@
 #include "routing/hash.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace amqmesh::sim {
 
@@ -43,6 +44,8 @@ std::size_t World::add_router(std::string name) {
     router.id = routing::router_id(name);
     router.name = std::move(name);
     router.clock_ms = 1'700'000'000'000 + random_.below(100'000);
+    // Looking through a node's whole database costs in proportion to the number of routers.
+    check_mask_ = std::max(check_mask_, std::bit_ceil(4 * routers_.size()) - 1);
     return routers_.size() - 1;
 }
 

@@ -233,7 +233,8 @@ class World {
     /// How often all routers in all their lives took their rare branches.
     [[nodiscard]] routing::Marks marks() const;
 
-    /// Asserts every node's invariants after each event, instead of each 256th.
+    /// Asserts every node's invariants after each event, instead of each 256th (or rarer, in
+    /// big worlds).
     void check_always(bool on) { check_mask_ = on ? 0 : 255; }
 
   private:
