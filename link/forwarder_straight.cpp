@@ -173,7 +173,7 @@ Forwarder::Way Forwarder::plain_way_on(IncomingLink& lane,
     }
     auto* in = plane_.incoming.find(origin, out.origin.generation);
     if (in == nullptr || in->copies_open != 1 || in->copies.size() != 1 || in->multicast ||
-        in->settled || in->told || in->offers_left != 0) {
+        in->settled || in->told || in->offers_left != 0 || in->refusals) {
         return false;
     }
     link->counters.count(state.outcome);
