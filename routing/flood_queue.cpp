@@ -17,10 +17,10 @@ void FloodQueue::owe_lsp(Slot slot, bool urgent) {
     }
     if (urgent && !origin.in_urgent) {
         origin.in_urgent = true;
-        urgent_.push_back(slot);
+        urgent_.push(slot);
     } else if (!urgent && !origin.in_urgent && !origin.in_normal) {
         origin.in_normal = true;
-        normal_.push_back(slot);
+        normal_.push(slot);
     }
 }
 
@@ -42,11 +42,9 @@ bool FloodQueue::owes_lsp(Slot slot) const {
 }
 
 std::optional<FloodQueue::Slot> FloodQueue::pop_lsp() {
-    for (std::deque<Slot>* queue : {&urgent_, &normal_}) {
-        while (!queue->empty()) {
-            const Slot slot = queue->front();
-            queue->pop_front();
-            PerOrigin& origin = origins_[slot];
+    for (SlotFifo* queue : {&urgent_, &normal_}) {
+        while (const auto slot = queue->pop()) {
+            PerOrigin& origin = origins_[*slot];
             (queue == &urgent_ ? origin.in_urgent : origin.in_normal) = false;
             if (origin.lsp_owed) {
                 origin.lsp_owed = false;
@@ -66,15 +64,13 @@ void FloodQueue::owe_addresses(Slot slot) {
     }
     if (!origin.in_addresses) {
         origin.in_addresses = true;
-        addresses_.push_back(slot);
+        addresses_.push(slot);
     }
 }
 
 std::optional<FloodQueue::Slot> FloodQueue::pop_addresses() {
-    while (!addresses_.empty()) {
-        const Slot slot = addresses_.front();
-        addresses_.pop_front();
-        PerOrigin& origin = origins_[slot];
+    while (const auto slot = addresses_.pop()) {
+        PerOrigin& origin = origins_[*slot];
         origin.in_addresses = false;
         if (origin.addresses_owed) {
             origin.addresses_owed = false;

@@ -8,11 +8,33 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <vector>
 
 namespace amqmesh::routing {
+
+/// First in, first out; takes no memory while it has never held anything.
+class SlotFifo {
+  public:
+    void push(std::uint32_t slot) { slots_.push_back(slot); }
+
+    /// Nothing: empty.
+    std::optional<std::uint32_t> pop() {
+        if (next_ == slots_.size()) {
+            return std::nullopt;
+        }
+        const std::uint32_t slot = slots_[next_++];
+        if (2 * next_ >= slots_.size()) {
+            slots_.erase(slots_.begin(), slots_.begin() + static_cast<std::ptrdiff_t>(next_));
+            next_ = 0;
+        }
+        return slot;
+    }
+
+  private:
+    std::vector<std::uint32_t> slots_;
+    std::size_t next_ = 0;
+};
 
 class FloodQueue {
   public:
@@ -53,9 +75,9 @@ class FloodQueue {
     PerOrigin& at(Slot slot);
 
     std::vector<PerOrigin> origins_;
-    std::deque<Slot> urgent_;
-    std::deque<Slot> normal_;
-    std::deque<Slot> addresses_;
+    SlotFifo urgent_;
+    SlotFifo normal_;
+    SlotFifo addresses_;
     std::size_t owed_ = 0;
 };
 

@@ -255,6 +255,9 @@ std::shared_ptr<const ForwardingTable> ForwardingTableBuilder::publish(TableChan
         resolve_numbers();
     }
     ++table_.generation_;
+    for (const auto& [hash, route] : open_routes_) {
+        route->remote.shrink_to_fit();
+    }
     change = std::move(change_);
     change_ = {};
     open_shards_.clear();  // shared with a snapshot from now on: the next edit copies

@@ -125,7 +125,9 @@ void print(const Graph& graph, const Measured& m) {
 
 int run_experiment(const Arguments& arguments, const Graph& graph) {
     Progress progress(!arguments.quiet);
-    ExperimentOptions options = {.links_max = arguments.links, .seed = arguments.first_seed};
+    ExperimentOptions options = {.links_max = arguments.links,
+                                 .changes = std::min<std::size_t>(arguments.links, 60),
+                                 .seed = arguments.first_seed};
     options.progress = [&](double fraction) { progress.show("failing links", fraction); };
     const Measured measured = measure(graph, options);
     progress.done();
