@@ -289,7 +289,7 @@ constexpr Attribute kCost = {.name = "cost",
                                  "connection; the larger one of both ends counts.",
                              .default_text = "1",
                              .min = 1,
-                             .max = 1'000'000};
+                             .max = 65'535};
 constexpr Attribute kMaxFrameSize = {.name = "maxFrameSize",
                                      .type = kInteger,
                                      .access = kUpdate,
