@@ -173,7 +173,7 @@ Value ValueReader::read_as(std::uint8_t constructor,  // NOLINT(misc-no-recursio
         case kTimestamp:
             return static_cast<std::int64_t>(take(8));
         case kFloat:
-            return double{std::bit_cast<float>(static_cast<std::uint32_t>(take(4)))};
+            return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(take(4))));
         case kDouble:
             return std::bit_cast<double>(take(8));
         case kChar: {

@@ -662,7 +662,6 @@ constexpr auto kLog = entity(
          .choices = "text json"},
     }));
 
-constexpr std::uint8_t kReadOnlyOps = operation::kRead;
 constexpr std::uint8_t kAllOps =
     operation::kRead | operation::kCreate | operation::kUpdate | operation::kDelete;
 
