@@ -3,6 +3,8 @@
 //   engine_bench [payload bytes] [messages] [runs]
 #include "link/engine.h"
 
+#include "tests/bench/quiet_events.h"
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -15,15 +17,11 @@ namespace amqmesh::bench {
 
 namespace {
 
-class Events : public link::EngineEvents {
+class Events : public QuietEvents {
   public:
     link::Engine* engine = nullptr;
     std::uint64_t received = 0;
     std::uint64_t settled = 0;
-
-    void on_open(const link::RemoteOpen&) override {}
-
-    void on_begin(link::SessionIndex) override {}
 
     void on_attach(link::SessionIndex,
                    link::LinkIndex link,
@@ -31,8 +29,6 @@ class Events : public link::EngineEvents {
         engine->accept_attach(link, attach.source, attach.target);
         engine->set_credit(link, kCredit);
     }
-
-    void on_attached(link::LinkIndex, const link::RemoteAttach&) override {}
 
     void on_transfer(link::Transfer& transfer) override {
         if (transfer.more) {
@@ -46,27 +42,9 @@ class Events : public link::EngineEvents {
         engine->set_credit(transfer.link, kCredit);
     }
 
-    void on_flow(link::LinkIndex, const link::RemoteFlow&) override {}
-
-    void on_drained(link::LinkIndex) override {}
-
     void on_outgoing_disposition(std::uint64_t, const link::DeliveryState&, bool) override {
         ++settled;
     }
-
-    void on_incoming_disposition(std::uint64_t, const link::DeliveryState&, bool) override {}
-
-    void on_session_writable(link::SessionIndex) override {}
-
-    void on_output_writable() override {}
-
-    void on_detach(link::LinkIndex, bool, const link::Condition&) override {}
-
-    void on_link_gone(link::LinkIndex) override {}
-
-    void on_session_gone(link::SessionIndex) override {}
-
-    void on_close(const link::Condition&, bool) override {}
 
   private:
     static constexpr std::uint32_t kCredit = 250;

@@ -4,6 +4,7 @@
 #include "link/data_plane.h"
 #include "link/engine.h"
 #include "routing/node.h"
+#include "tests/bench/quiet_events.h"
 
 #include <algorithm>
 #include <array>
@@ -45,7 +46,7 @@ class Stopwatch {
     double sum_ = 0;
 };
 
-class Client final : public link::EngineEvents {
+class Client final : public QuietEvents {
   public:
     explicit Client(std::string name, link::ChunkPool& pool)
         : engine(config(std::move(name)), *this, pool, 0) {}
@@ -82,14 +83,6 @@ class Client final : public link::EngineEvents {
     std::uint64_t received = 0;
     link::LinkIndex link = 0;
 
-    void on_open(const link::RemoteOpen&) override {}
-
-    void on_begin(link::SessionIndex) override {}
-
-    void on_attach(link::SessionIndex, link::LinkIndex, const link::RemoteAttach&) override {}
-
-    void on_attached(link::LinkIndex, const link::RemoteAttach&) override {}
-
     void on_transfer(link::Transfer& transfer) override {
         if (transfer.more) {
             return;
@@ -104,27 +97,9 @@ class Client final : public link::EngineEvents {
         }
     }
 
-    void on_flow(link::LinkIndex, const link::RemoteFlow&) override {}
-
-    void on_drained(link::LinkIndex) override {}
-
     void on_outgoing_disposition(std::uint64_t, const link::DeliveryState&, bool) override {
         ++settled;
     }
-
-    void on_incoming_disposition(std::uint64_t, const link::DeliveryState&, bool) override {}
-
-    void on_session_writable(link::SessionIndex) override {}
-
-    void on_output_writable() override {}
-
-    void on_detach(link::LinkIndex, bool, const link::Condition&) override {}
-
-    void on_link_gone(link::LinkIndex) override {}
-
-    void on_session_gone(link::SessionIndex) override {}
-
-    void on_close(const link::Condition&, bool) override {}
 
   private:
     static link::EngineConfig config(std::string name) {
