@@ -1,11 +1,14 @@
 #include "mgmt/cli/commands.h"
 #include "mgmt/cli/management_client.h"
 #include "mgmt/cli/message_source.h"
+#include "mgmt/cli/nodes.h"
+#include "mgmt/cli/schema_view.h"
 #include "mgmt/cli/views.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 namespace amqmesh::cli {
@@ -18,7 +21,9 @@ struct EntityOptions {
     std::string name;
     std::string identity;
     std::vector<std::string> attributes;  ///< names for query, NAME=VALUE for create and update
+    std::string body;                     ///< for call: JSON
     bool from_stdin = false;
+    bool all_nodes = false;
     bool json = false;
     bool csv = false;
     std::size_t limit = 0;
@@ -72,23 +77,81 @@ void print_entity(const Json& entity, bool json) {
     }
 }
 
-Exit query(const EntityOptions& options) {
-    ManagementClient client(options.node);
-    const Rows rows =
-        client.query(options.type, options.attributes, options.node.router, options.limit);
-    if (options.json) {
-        fmt::print("{}\n", rows_json(rows).dump(2));
-    } else if (options.csv) {
-        fmt::print("{}", rows_table(rows).csv());
-    } else {
-        fmt::print("{}", shown(rows_table(rows)));
+/// What the node leaves out of its answer it does not know.
+void check_attributes(const EntityOptions& options, const Rows& rows) {
+    for (const std::string& name : options.attributes) {
+        if (std::find(rows.columns.begin(), rows.columns.end(), name) == rows.columns.end()) {
+            const std::string type = options.type.empty() ? "no entity" : options.type;
+            throw Failure(Exit::kFailed,
+                          fmt::format("{} has {} attribute {}; `amqmesh schema{}{}` lists them",
+                                      type,
+                                      options.type.empty() ? "an" : "no",
+                                      name,
+                                      options.type.empty() ? "" : " ",
+                                      options.type));
+        }
     }
-    return Exit::kOk;
 }
 
-Exit one_entity(const char* operation, const EntityOptions& options) {
-    if (options.name.empty() && options.identity.empty()) {
-        throw Failure(Exit::kUsage, "give the entity's --name or --identity");
+/// Of all types together only what every entity has; there are too many attributes for a line.
+std::vector<std::string> asked_attributes(const EntityOptions& options) {
+    const bool everything = options.type.empty() && options.attributes.empty() && !options.json;
+    return everything ? std::vector<std::string>{"type", "identity", "name"} : options.attributes;
+}
+
+/// What to say where there is nothing to show.
+std::string no_rows(ManagementClient& client, const EntityOptions& options) {
+    try {
+        const Reply schema = client.call(
+            {.operation = "GET-SCHEMA", .properties = {{"type", "org.amqp.management"}}});
+        const std::string advice =
+            schema_advice(schema.body.value("entityTypes", Json::object()), options.type);
+        return advice.empty() ? "none" : options.type + ": " + advice;
+    } catch (const Failure&) {
+        return "none";  // the rows were asked for, and there are none
+    }
+}
+
+Exit query(const EntityOptions& options) {
+    ManagementClient client(options.node);
+    const std::vector<std::string> nodes =
+        options.all_nodes ? mesh_nodes(client) : std::vector<std::string>{options.node.router};
+    Json per_node = Json::object();
+    Rows together;
+    const Exit exit = for_each_node(nodes, [&](const std::string& id) {
+        Rows rows = client.query(options.type, asked_attributes(options), id, options.limit);
+        check_attributes(options, rows);
+        if (options.json) {
+            per_node[id] = rows_json(rows);
+            return;
+        }
+        if (options.all_nodes) {
+            add_column(rows, "node", id);
+        }
+        append_rows(together, std::move(rows));
+    });
+    if (options.json) {
+        fmt::print("{}\n", (options.all_nodes ? per_node : per_node.front()).dump(2));
+    } else if (options.csv) {
+        fmt::print("{}", rows_table(together).csv());
+    } else if (together.rows.empty() && exit == Exit::kOk) {
+        fmt::print("{}\n", no_rows(client, options));
+    } else {
+        fmt::print("{}", shown(together));
+    }
+    return exit;
+}
+
+Exit one_entity(const char* operation, EntityOptions options) {
+    // The type may stand in front, as with create.
+    if (options.type.empty() && !options.attributes.empty() &&
+        options.attributes.front().find('=') == std::string::npos) {
+        options.type = options.attributes.front();
+        options.attributes.erase(options.attributes.begin());
+    }
+    // The one router needs no name; the node knows of which types there is only one.
+    if (options.name.empty() && options.identity.empty() && options.type.empty()) {
+        throw Failure(Exit::kUsage, "give the entity's --name or --identity, or its type");
     }
     Request request = entity_request(operation, options);
     request.body = read_attributes(options);
@@ -119,24 +182,97 @@ Exit ask(const char* operation, const EntityOptions& options) {
     return Exit::kOk;
 }
 
+Exit show_schema(const EntityOptions& options) {
+    const Reply reply =
+        ManagementClient(options.node)
+            .call({.operation = "GET-SCHEMA", .properties = {{"type", "org.amqp.management"}}});
+    const Json types = reply.body.value("entityTypes", Json::object());
+    if (options.type.empty()) {
+        fmt::print("{}",
+                   options.json ? reply.body.dump(2) + "\n" : shown(schema_types_table(types)));
+        return Exit::kOk;
+    }
+    const std::string name = find_schema_type(types, options.type);
+    if (name.empty()) {
+        throw Failure(
+            Exit::kFailed,
+            fmt::format("there is no entity type {}; `amqmesh schema` lists them", options.type));
+    }
+    fmt::print("{}",
+               options.json ? types[name].dump(2) + "\n" : schema_type_text(name, types[name]));
+    return Exit::kOk;
+}
+
+/// Any operation, also one that this tool does not know.
+Exit call(const std::string& operation, const EntityOptions& options) {
+    Request request = entity_request(operation.c_str(), options);
+    if (options.type.empty()) {
+        request.properties.emplace_back("type", "org.amqp.management");
+    }
+    const Json properties = read_attributes(options);
+    for (const auto& item : properties.items()) {
+        request.properties.emplace_back(item.key(), item.value());
+    }
+    if (!options.body.empty()) {
+        request.body = Json::parse(options.body, nullptr, false);
+        if (request.body.is_discarded()) {
+            throw Failure(Exit::kUsage, "--body is not JSON");
+        }
+    }
+    print_entity(ManagementClient(options.node).call(request).body, options.json);
+    return Exit::kOk;
+}
+
+struct LoggedLine {
+    double time = 0;
+    std::string text;
+};
+
+/// Lines of GET-LOG: [module, level, text, file, line, timestamp].
+void read_log(const Json& body, const std::string& node, std::vector<LoggedLine>& lines) {
+    for (const Json& line : body) {
+        const Json blank;
+        const auto part = [&](std::size_t index) -> const Json& {
+            return line.is_array() && index < line.size() ? line[index] : blank;
+        };
+        const double time = part(5).is_number() ? part(5).get<double>() : 0;
+        lines.push_back({time,
+                         fmt::format("{} {}{}{} ({}) {}",
+                                     time_text(time),
+                                     node,
+                                     node.empty() ? "" : " ",
+                                     to_text(part(0)),
+                                     to_text(part(1)),
+                                     to_text(part(2)))});
+    }
+}
+
 Exit show_log(const EntityOptions& options) {
     Request request{.operation = "GET-LOG", .properties = {{"type", "org.amqp.management"}}};
     if (options.limit != 0) {
         request.properties.emplace_back("limit", options.limit);
     }
-    const Reply reply = ManagementClient(options.node).call(request);
+    ManagementClient client(options.node);
+    const std::vector<std::string> nodes =
+        options.all_nodes ? mesh_nodes(client) : std::vector<std::string>{options.node.router};
+    Json per_node = Json::object();
+    std::vector<LoggedLine> lines;
+    const Exit exit = for_each_node(nodes, [&](const std::string& id) {
+        Reply reply = client.call(request, id);
+        read_log(reply.body, options.all_nodes ? id : "", lines);
+        per_node[id] = std::move(reply.body);
+    });
     if (options.json) {
-        fmt::print("{}\n", reply.body.dump(2));
-        return Exit::kOk;
+        fmt::print("{}\n", (options.all_nodes ? per_node : per_node.front()).dump(2));
+        return exit;
     }
-    for (const Json& line : reply.body) {  // [module, level, text, file, line, timestamp]
-        const Json blank;
-        const auto part = [&](std::size_t index) {
-            return to_text(line.is_array() && index < line.size() ? line[index] : blank);
-        };
-        fmt::print("{} {} ({}) {}\n", part(5), part(0), part(1), part(2));
+    std::stable_sort(lines.begin(), lines.end(), [](const LoggedLine& a, const LoggedLine& b) {
+        return a.time < b.time;
+    });
+    for (const LoggedLine& line : lines) {
+        fmt::print("{}\n", line.text);
     }
-    return Exit::kOk;
+    return exit;
 }
 
 struct Added {
@@ -157,10 +293,15 @@ void add_names(const Added& added) {
     added.command->add_option("--identity", added.options->identity, "Identity of the entity");
 }
 
-void add_attributes(const Added& added) {
-    added.command->add_option("attributes", added.options->attributes, "NAME=VALUE …");
+void add_attributes(const Added& added, const char* help) {
+    added.command->add_option("attributes", added.options->attributes, help);
     added.command->add_flag(
         "--stdin", added.options->from_stdin, "Read a JSON object of attributes first");
+}
+
+void add_all_nodes(const Added& added) {
+    added.command->add_flag(
+        "-a,--all-nodes", added.options->all_nodes, "Ask every node of the mesh");
 }
 
 template <typename Run>
@@ -177,6 +318,8 @@ void add_query(CLI::App& app, Action& chosen) {
     added.command->add_flag("--csv", added.options->csv, "Print comma-separated values")
         ->excludes("--json");
     added.command->add_option("--limit", added.options->limit, "Show at most so many rows");
+    add_all_nodes(added);
+    added.command->footer("On a terminal that is too narrow for a table: an attribute a line.");
     on_chosen(added, chosen, query);
 }
 
@@ -185,22 +328,37 @@ void add_changes(CLI::App& app, Action& chosen) {
     added.command->add_option("type", added.options->type, "Entity type, e.g. listener")
         ->required();
     add_names(added);
-    add_attributes(added);
+    add_attributes(added, "NAME=VALUE …");
     on_chosen(added, chosen, create);
 
     const Added updated = add(app, "update", "Change attributes of an entity");
     updated.command->add_option("--type", updated.options->type, "Entity type");
     add_names(updated);
-    add_attributes(updated);
+    add_attributes(updated, "[TYPE] NAME=VALUE …");
     on_chosen(updated, chosen, [](const EntityOptions& options) {
         return one_entity("UPDATE", options);
     });
 
     const Added deleted = add(app, "delete", "Delete an entity");
-    deleted.command->add_option("--type", deleted.options->type, "Entity type");
+    deleted.command->add_option("type,--type", deleted.options->type, "Entity type");
     add_names(deleted);
     on_chosen(deleted, chosen, [](const EntityOptions& options) {
         return one_entity("DELETE", options);
+    });
+}
+
+void add_call(CLI::App& app, Action& chosen) {
+    const Added added = add(app, "call", "Any management operation, e.g. GET-OPERATIONS");
+    auto operation = std::make_shared<std::string>();
+    added.command->add_option("operation", *operation, "Name of the operation")->required();
+    added.command->add_option("--type", added.options->type, "Entity type that it is for");
+    add_names(added);
+    added.command->add_option("properties",
+                              added.options->attributes,
+                              "Application properties of the request, NAME=VALUE");
+    added.command->add_option("--body", added.options->body, "Body of the request, JSON");
+    on_chosen(added, chosen, [operation](const EntityOptions& options) {
+        return call(*operation, options);
     });
 }
 
@@ -210,7 +368,7 @@ void add_entity_commands(CLI::App& app, Action& chosen) {
     add_query(app, chosen);
 
     const Added read = add(app, "read", "One entity, by name or identity");
-    read.command->add_option("--type", read.options->type, "Entity type");
+    read.command->add_option("type,--type", read.options->type, "Entity type");
     add_names(read);
     on_chosen(
         read, chosen, [](const EntityOptions& options) { return one_entity("READ", options); });
@@ -223,11 +381,14 @@ void add_entity_commands(CLI::App& app, Action& chosen) {
         types, chosen, [](const EntityOptions& options) { return ask("GET-TYPES", options); });
 
     const Added schema = add(app, "schema", "The node's schema: types, attributes, defaults");
-    on_chosen(
-        schema, chosen, [](const EntityOptions& options) { return ask("GET-SCHEMA", options); });
+    schema.command->add_option("type", schema.options->type, "The attributes of this type");
+    on_chosen(schema, chosen, show_schema);
+
+    add_call(app, chosen);
 
     const Added log = add(app, "log", "The node's latest log lines");
-    log.command->add_option("--limit", log.options->limit, "At most so many lines");
+    log.command->add_option("--limit", log.options->limit, "At most so many lines (of each node)");
+    add_all_nodes(log);
     on_chosen(log, chosen, show_log);
 }
 

@@ -1,5 +1,6 @@
 #include "mgmt/cli/commands.h"
 #include "mgmt/cli/management_client.h"
+#include "mgmt/cli/nodes.h"
 #include "mgmt/cli/topology.h"
 #include "mgmt/cli/views.h"
 
@@ -22,37 +23,25 @@ struct ViewOptions {
     std::size_t limit = 0;
 };
 
-/// Ids of all nodes of the mesh; of a standalone node only itself, as "".
-std::vector<std::string> mesh_nodes(ManagementClient& client) {
-    std::vector<std::string> ids;
-    const Reply reply = client.call(
-        {.operation = "GET-MGMT-NODES", .properties = {{"type", "org.amqp.management"}}});
-    for (const Json& address : reply.body) {
-        // amqp:/_topo/0/<id>/$management
-        const std::string text = to_text(address);
-        const std::string start = "amqp:/_topo/0/";
-        const std::size_t end = text.rfind('/');
-        if (text.rfind(start, 0) == 0 && end > start.size()) {
-            ids.push_back(text.substr(start.size(), end - start.size()));
-        }
-    }
-    if (ids.empty()) {
-        ids.emplace_back();
-    }
-    return ids;
+/// The nodes that the options mean.
+std::vector<std::string> nodes_of(ManagementClient& client, const ViewOptions& options) {
+    return options.all_nodes ? mesh_nodes(client) : std::vector<std::string>{options.node.router};
 }
 
 Exit show_topology(const ViewOptions& options) {
     ManagementClient client(options.node);
     const Rows router = client.query("router", {"id", "mode", "version"});
     Topology topology = build_topology(router, client.query("router.node"));
+    std::vector<std::string> others;
     for (const TopologyNode& node : topology.nodes) {
-        // Costs of links elsewhere: their ends know, if the table of this node does not say.
-        const bool asked = node.id == topology.seen_from;
-        if (options.all_nodes && !asked && node.reachable) {
-            add_link_costs(topology, node.id, client.query("router.node", {}, node.id));
+        if (options.all_nodes && node.id != topology.seen_from && node.reachable) {
+            others.push_back(node.id);
         }
     }
+    // Costs of links elsewhere: their ends know, if the table of this node does not say.
+    const Exit exit = for_each_node(others, [&](const std::string& id) {
+        add_link_costs(topology, id, client.query("router.node", {}, id));
+    });
     Rows adjacencies;
     Rows routing;
     if (options.verbose && topology.mode != "standalone") {
@@ -72,7 +61,7 @@ Exit show_topology(const ViewOptions& options) {
         fmt::print("{}", topology_text(topology, terminal_width(), options.verbose));
         fmt::print("{}", routing_text(adjacencies, routing, terminal_width()));
     }
-    return Exit::kOk;
+    return exit;
 }
 
 void print_table(const Table& table, const View& view, const ViewOptions& options) {
@@ -87,60 +76,55 @@ void print_table(const Table& table, const View& view, const ViewOptions& option
 
 Exit show_view(const View& view, const ViewOptions& options) {
     ManagementClient client(options.node);
-    const std::vector<std::string> nodes =
-        options.all_nodes ? mesh_nodes(client) : std::vector<std::string>{options.node.router};
+    const std::vector<std::string> nodes = nodes_of(client, options);
     // JSON readers get everything, people what fits a line.
     const std::vector<std::string> attributes =
         options.json ? std::vector<std::string>{} : attributes_of(view);
     Json per_node = Json::object();
     std::vector<NodeRows> together;
-    for (const std::string& id : nodes) {
+    const Exit exit = for_each_node(nodes, [&](const std::string& id) {
         Rows rows = client.query(std::string(view.type), attributes, id, options.limit);
         if (options.json) {
             per_node[id] = rows_json(rows);
-            continue;
-        }
-        if (options.csv && options.all_nodes) {
+        } else if (options.csv && options.all_nodes) {
             together.push_back({id, std::move(rows)});
-            continue;
+        } else {
+            if (options.all_nodes && !id.empty()) {
+                fmt::print("{}{}\n", id == nodes.front() ? "" : "\n", id);
+            }
+            print_table(view_table(view, rows, options.verbose), view, options);
         }
-        if (options.all_nodes && !id.empty()) {
-            fmt::print("{}{}\n", id == nodes.front() ? "" : "\n", id);
-        }
-        print_table(view_table(view, rows, options.verbose), view, options);
-    }
-    if (!together.empty()) {
+    });
+    if (options.csv && options.all_nodes) {
         fmt::print("{}", view_table(view, together, options.verbose).csv());
     }
     if (options.json) {
         fmt::print("{}\n", (options.all_nodes ? per_node : per_node.front()).dump(2));
     }
-    return Exit::kOk;
+    return exit;
 }
 
 Exit show_stats(const ViewOptions& options) {
     ManagementClient client(options.node);
-    const std::vector<std::string> nodes =
-        options.all_nodes ? mesh_nodes(client) : std::vector<std::string>{options.node.router};
     Json all = Json::array();
-    for (const std::string& id : nodes) {
+    const Exit exit = for_each_node(nodes_of(client, options), [&](const std::string& id) {
         const Rows router = client.query("router", {}, id);
         if (router.rows.empty()) {
             throw Failure(Exit::kFailed, "the node has no router entity");
         }
-        if (options.json) {
-            all.push_back(rows_json(router).front());
-        } else if (options.csv) {
+        const bool first = all.empty();
+        all.push_back(rows_json(router).front());
+        if (options.csv) {
             const std::string lines = rows_table(router).csv();
-            fmt::print("{}", id == nodes.front() ? lines : lines.substr(lines.find('\n') + 1));
-        } else {
-            fmt::print("{}{}", id == nodes.front() ? "" : "\n", stats_text(router));
+            fmt::print("{}", first ? lines : lines.substr(lines.find('\n') + 1));
+        } else if (!options.json) {
+            fmt::print("{}{}", first ? "" : "\n", stats_text(router));
         }
-    }
+    });
     if (options.json) {
         fmt::print("{}\n", (options.all_nodes ? all : all.front()).dump(2));
     }
-    return Exit::kOk;
+    return exit;
 }
 
 std::shared_ptr<ViewOptions> add_view_options(CLI::App& command) {
@@ -167,6 +151,7 @@ void add_view(CLI::App& app, Action& chosen, const char* name, const char* help,
 void add_inspection_commands(CLI::App& app, Action& chosen) {
     CLI::App* topology =
         app.add_subcommand("topology", "Nodes and links of the mesh, costs and next hops");
+    topology->alias("nodes");
     auto options = add_view_options(*topology);
     topology->add_flag("--dot", options->dot, "Print a Graphviz graph")->excludes("--json");
     topology->add_flag("-v,--verbose",

@@ -124,7 +124,7 @@ void ManagementDriver::send(const Request& request, const std::string& to, std::
         message.properties().put(item.first, to_scalar(item.second));
     }
     message.body(to_amqp(request.body));
-    sender_.send(message);
+    current_ = sender_.send(message);
 }
 
 void ManagementDriver::fail(Exit code, const std::string& text) {
@@ -185,7 +185,11 @@ void ManagementDriver::on_message(proton::delivery& delivery, proton::message& m
     changed_.notify_all();
 }
 
-void ManagementDriver::refuse(const std::string& why) {
+// What becomes of a request that was given up says nothing about the one after it.
+void ManagementDriver::refuse(const proton::tracker& tracker, const std::string& why) {
+    if (!(tracker == current_)) {
+        return;
+    }
     const std::lock_guard lock(mutex_);
     const std::string to = request_to_.empty()
                                ? "$management of " + node_.shown()
@@ -194,12 +198,12 @@ void ManagementDriver::refuse(const std::string& why) {
     changed_.notify_all();
 }
 
-void ManagementDriver::on_tracker_release(proton::tracker&) {
-    refuse("nobody takes requests there");
+void ManagementDriver::on_tracker_release(proton::tracker& tracker) {
+    refuse(tracker, "nobody takes requests there");
 }
 
-void ManagementDriver::on_tracker_reject(proton::tracker&) {
-    refuse("the request was rejected");
+void ManagementDriver::on_tracker_reject(proton::tracker& tracker) {
+    refuse(tracker, "the request was rejected");
 }
 
 void ManagementDriver::on_transport_error(proton::transport& transport) {

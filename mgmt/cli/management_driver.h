@@ -53,7 +53,7 @@ class ManagementDriver : private proton::messaging_handler {
     /// The connection is of no more use; the first cause counts.
     void fail(Exit code, const std::string& text);
     /// The node did not take the current request.
-    void refuse(const std::string& why);
+    void refuse(const proton::tracker& tracker, const std::string& why);
 
     const NodeOptions node_;
     proton::container container_;
@@ -61,6 +61,7 @@ class ManagementDriver : private proton::messaging_handler {
     // Container's thread only.
     proton::connection connection_;
     proton::sender sender_;
+    proton::tracker current_;  // of the request that is waited for
     std::string reply_to_;
     bool closing_ = false;
 

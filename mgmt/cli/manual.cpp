@@ -82,7 +82,10 @@ std::string option_text(const CLI::Option& option) {
 
 void append_command(const CLI::App& command, std::string& out) {
     out += fmt::format(".SS {}\n{}.\n", roff(command.get_name()), roff(command.get_description()));
-    if (!command.get_footer().empty()) {
+    // Commands inherit the program's footer, whose words stand in sections of the page.
+    const CLI::App* parent = command.get_parent();
+    if (!command.get_footer().empty() &&
+        (parent == nullptr || command.get_footer() != parent->get_footer())) {
         out += fmt::format(".PP\n{}\n", roff(command.get_footer()));
     }
     for (const CLI::Option* option : command.get_options()) {

@@ -103,6 +103,14 @@ std::vector<std::size_t> Table::column_widths(std::size_t width) const {
     return widths;
 }
 
+std::size_t Table::width_with(std::size_t column) const {
+    const std::vector<std::size_t> widths = column_widths(0);
+    return std::accumulate(
+        widths.begin(), widths.end(), std::size_t{0}, [column](std::size_t sum, std::size_t width) {
+            return sum + std::min(width, column) + (sum == 0 ? 0 : kGap);
+        });
+}
+
 void Table::append_line(const std::vector<std::string>& cells,
                         const std::vector<std::size_t>& widths,
                         std::string& out) const {

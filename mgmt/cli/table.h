@@ -24,6 +24,8 @@ class Table {
     /// Lines no longer than `width` characters (0: any length); the widest columns give way first,
     /// what does not fit ends in an ellipsis. Characters are UTF-8 code points.
     [[nodiscard]] std::string text(std::size_t width) const;
+    /// How wide the text would be if no column were wider than `column`.
+    [[nodiscard]] std::size_t width_with(std::size_t column) const;
     /// RFC 4180, headings first.
     [[nodiscard]] std::string csv() const;
 

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <ctime>
+#include <iterator>
 #include <utility>
 
 namespace amqmesh::cli {
@@ -55,10 +58,10 @@ constexpr auto kConnections = std::to_array<ViewColumn>({
     {"CONTAINER", "container"},
     {"ROLE", "role"},
     {"DIR", "dir"},
-    {"SECURITY", "sasl"},
-    {"ENCRYPTED", "isEncrypted"},
     {"UP", "uptimeSeconds", kRight, duration_text},
     {"LAST DELIVERY", "lastDlvSeconds", kRight, duration_text},
+    {"SASL", "sasl", Align::kLeft, nullptr, true},
+    {"ENCRYPTED", "isEncrypted", Align::kLeft, nullptr, true},
     {"USER", "user", Align::kLeft, nullptr, true},
     {"TENANT", "tenant", Align::kLeft, nullptr, true},
     {"PRODUCT", "properties", Align::kLeft, properties_product, true},
@@ -177,6 +180,21 @@ Json rows_json(const Rows& rows) {
     return list;
 }
 
+void add_column(Rows& rows, const std::string& name, const std::string& value) {
+    rows.columns.insert(rows.columns.begin(), name);
+    for (auto& row : rows.rows) {
+        row.emplace(row.begin(), value);
+    }
+}
+
+void append_rows(Rows& rows, Rows&& more) {
+    if (rows.columns.empty()) {
+        rows = std::move(more);
+        return;
+    }
+    std::move(more.rows.begin(), more.rows.end(), std::back_inserter(rows.rows));
+}
+
 Table rows_table(const Rows& rows) {
     std::vector<Table::Column> headings;
     for (std::size_t column = 0; column < rows.columns.size(); ++column) {
@@ -194,6 +212,28 @@ Table rows_table(const Rows& rows) {
         table.add(std::move(cells));
     }
     return table;
+}
+
+std::string records_text(const Rows& rows) {
+    std::string out;
+    for (std::size_t row = 0; row < rows.rows.size(); ++row) {
+        out += row == 0 ? "" : "\n";
+        for (std::size_t column = 0; column < rows.columns.size(); ++column) {
+            const Json& cell = rows.rows[row][column];
+            if (!cell.is_null()) {
+                out += fmt::format("{:<28} {}\n", rows.columns[column], to_text(cell));
+            }
+        }
+    }
+    return out;
+}
+
+std::string shown(const Rows& rows) {
+    constexpr std::size_t kReadable = 12;  // a column narrower than that tells too little
+    const Table table = rows_table(rows);
+    const std::size_t width = terminal_width();
+    const bool fits = width == 0 || table.width_with(kReadable) <= width;
+    return fits ? shown(table) : records_text(rows);
 }
 
 std::string stats_text(const Rows& router) {
@@ -244,6 +284,18 @@ std::string duration_text(const Json& seconds) {
         return fmt::format("{}h {}m", total / 3600, total % 3600 / 60);
     }
     return fmt::format("{}d {}h", total / 86'400, total % 86'400 / 3600);
+}
+
+std::string time_text(double seconds) {
+    const double whole = std::floor(seconds);
+    const auto time = static_cast<std::time_t>(whole);
+    std::tm parts{};
+    std::array<char, 32> text{};
+    if (localtime_r(&time, &parts) == nullptr ||
+        std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts) == 0) {
+        return fmt::format("{:.3f}", seconds);
+    }
+    return fmt::format("{}.{:03}", text.data(), static_cast<int>((seconds - whole) * 1000));
 }
 
 }  // namespace amqmesh::cli

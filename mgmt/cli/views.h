@@ -46,8 +46,16 @@ Table view_table(const View& view, const std::vector<NodeRows>& nodes, bool verb
 
 /// Rows as a list of objects, attribute names as in management.
 Json rows_json(const Rows& rows);
+/// Puts a column in front that is the same in every row.
+void add_column(Rows& rows, const std::string& name, const std::string& value);
+/// REQUIRES: the same columns, if there are any yet.
+void append_rows(Rows& rows, Rows&& more);
 /// Rows with every column they have.
 Table rows_table(const Rows& rows);
+/// Rows one below the other, an attribute a line; what is null is left out.
+std::string records_text(const Rows& rows);
+/// For standard output: a table, or records where its columns do not fit the terminal.
+std::string shown(const Rows& rows);
 
 /// Counters of one node in groups, from its router row.
 std::string stats_text(const Rows& router);
@@ -57,5 +65,8 @@ std::string address_text(const Json& key);
 
 /// 3725 -> "1h 2m", 59 -> "59s".
 std::string duration_text(const Json& seconds);
+
+/// Seconds since the epoch -> "2026-11-22 10:51:37.548", local time.
+std::string time_text(double seconds);
 
 }  // namespace amqmesh::cli

@@ -71,6 +71,9 @@ class Topology(ToolTest):
         self.assertEqual(self.json("topology", "--router", "B")["seenFrom"], "B")
         self.assertEqual(self.node.management.requests[-1][0], "B")
 
+    def test_nodes_is_another_name_of_it(self):
+        self.assertEqual(self.run_tool("nodes").stdout, self.run_tool("topology").stdout)
+
     def test_a_node_outside_the_mesh_is_a_clear_error(self):
         done = self.run_tool("topology", "--router", "nowhere", expect=1)
         self.assertIn("nowhere", done.stderr)
@@ -129,6 +132,10 @@ class Views(ToolTest):
         self.assertNotIn("\x1b", self.on_terminal("connections", NO_COLOR="1"))
         self.assertNotIn("\x1b", self.run_tool("connections").stdout)
 
+    def test_what_is_too_wide_is_shown_line_by_line(self):
+        self.assertIn("\nuptimeSeconds", self.on_terminal("query", "router", columns=40))
+        self.assertIn("\x1b[1mid", self.on_terminal("query", "router", columns=100))
+
     def test_watch_colours_on_a_terminal(self):
         text = self.on_terminal("watch", "--count", "1", "--interval", "0.1", columns=80)
         self.assertTrue(text.startswith("\x1b[H\x1b[2J\x1b[1mA\x1b[0m"), text)
@@ -157,15 +164,71 @@ class Entities(ToolTest):
         self.assertEqual(self.node.management.requests[-1][2], {"prefix": "a", "priority": 3})
 
     def test_delete_wants_a_name(self):
-        self.run_tool("delete", "--type", "listener", expect=2)
+        self.run_tool("delete", expect=2)
         self.run_tool("delete", "--type", "listener", "--name", "web")
 
     def test_unknown_type_and_operation(self):
         self.assertIn("400", self.run_tool("query", "nonsense", expect=1).stderr)
-        self.assertIn("501", self.run_tool("schema", expect=1).stderr)
+        self.assertIn("501", self.run_tool("call", "NONSENSE", expect=1).stderr)
+
+    def test_a_mistyped_attribute_is_named(self):
+        done = self.run_tool("query", "router.node", "id", "cots", expect=1)
+        self.assertIn("router.node has no attribute cots", done.stderr)
+        self.assertEqual(done.stdout, "")
+
+    def test_nothing_to_show_says_why(self):
+        self.assertEqual(self.run_tool("query", "sslProfile").stdout,
+                         "sslProfile: known, not supported: put a TLS proxy in front\n")
+        self.assertEqual(self.run_tool("query", "connector").stdout, "none\n")
+
+    def test_query_of_all_nodes(self):
+        lines = self.run_tool("query", "router.node", "id", "cost", "--all-nodes", "--csv").stdout.splitlines()
+        self.assertEqual(lines[0], "node,id,cost")
+        self.assertEqual([line.split(",")[0] for line in lines[1:]], list("AAABBBCCC"))
+        self.assertEqual(self.json("query", "router.node", "id", "--all-nodes")["B"][1], {"id": "B"})
+
+    def test_the_type_may_stand_in_front(self):
+        self.run_tool("read", "router.node", "--identity", "router.node/C")
+        self.assertEqual(self.node.management.requests[-1][1]["type"], "org.apache.qpid.dispatch.router.node")
+        self.run_tool("update", "router", "adminState=running")
+        self.assertEqual(self.node.management.requests[-1][1]["type"], "org.apache.qpid.dispatch.router")
+        self.run_tool("delete", "listener", "--name", "web")
+
+    def test_schema_for_people_and_for_machines(self):
+        types = self.run_tool("schema").stdout
+        self.assertRegex(types, r"(?m)^router.address +An address in use\. +READ$")
+        self.assertRegex(types, r"(?m)^sslProfile +known, not supported: put a TLS proxy in front +READ$")
+        text = self.run_tool("schema", "address").stdout  # as in files
+        self.assertIn("distribution  (one of closest balanced, default balanced, may be changed)", text)
+        self.assertIn("known, not supported: there are no waypoints", text)
+        self.assertIn("subscriberCount  (integer, read-only)", self.run_tool("schema", "router.address").stdout)
+        self.assertEqual(self.json("schema", "sslProfile")["description"], "TLS.")
+        self.assertIn("entityTypes", self.json("schema"))
+        self.assertIn("no entity type nonsense", self.run_tool("schema", "nonsense", expect=1).stderr)
+
+    def test_any_operation_can_be_called(self):
+        answer = self.json("call", "GET-OPERATIONS", "entityType=listener")
+        self.assertEqual(answer, {"listener": ["READ"]})
+        self.run_tool("call", "UPDATE", "--type", "router", "--body", '{"adminState": "running"}')
+        self.assertEqual(self.node.management.requests[-1][2], {"adminState": "running"})
+        self.run_tool("call", "UPDATE", "--body", "{", expect=2)
 
     def test_log(self):
-        self.assertEqual(self.run_tool("log").stdout, "1.5 ROUTER (info) hello\n")
+        self.assertRegex(self.run_tool("log").stdout, r"^19(70-01-01|69-12-31) \d\d:\d\d:01\.500 ROUTER \(info\) hello\n$")
+        lines = self.run_tool("log", "--all-nodes").stdout.splitlines()
+        self.assertEqual([line.split()[2] for line in lines], ["A", "B", "C"])
+        self.assertEqual(self.json("log")[0][2], "hello")
+
+    def test_all_the_other_nodes_are_asked_when_one_fails(self):
+        tables = self.node.management.on_query
+        self.node.management.on_query = lambda node, *rest: \
+            (500, "overloaded", {}) if node == "B" else tables(node, *rest)
+        self.addCleanup(delattr, self.node.management, "on_query")
+        for command in (["stats"], ["addresses"], ["query", "router"], ["topology"]):
+            with self.subTest(command):
+                done = self.run_tool(*command, "--all-nodes", expect=1)
+                self.assertIn("amqmesh: B: QUERY: 500 overloaded", done.stderr)
+                self.assertIn("C", done.stdout)
 
     def test_no_answer_is_told_after_the_time_limit(self):
         self.node.management.silent = True
@@ -278,7 +341,7 @@ class Tools(ToolTest):
 
     def commands(self):
         listed = self.run_alone("--help").split("Subcommands:")[1].split("Exit codes")[0]
-        return [line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2] != " "]
+        return [line.split()[0].rstrip(',') for line in listed.splitlines() if line.startswith("  ") and line[2] != " "]
 
     def test_reload(self):
         self.assertEqual(self.run_tool("reload").stdout,
@@ -300,6 +363,7 @@ class Tools(ToolTest):
         self.assertTrue(page.startswith(".TH AMQMESH 1"))
         for command in self.commands():
             self.assertIn("\n.SS " + command.replace("-", "\\-") + "\n", page)
+        self.assertNotIn("Exit codes", page)  # they are a section of their own
 
     def complete(self, *words):
         """What bash offers for the last word."""

@@ -33,6 +33,8 @@ TABLES = {
     "router.link": (["linkType", "linkDir", "connectionId", "identity", "owningAddr"],
                     [["endpoint", "in", "1", str(n), "M0orders"] for n in range(1203)]),
     "management": (["name"], [["self"]]),
+    "sslProfile": (["name"], []),
+    "connector": (["name"], []),
 }
 # What B says about itself, when asked through A.
 NODES_OF_B = (NODE_COLUMNS, [
@@ -40,6 +42,19 @@ NODES_OF_B = (NODE_COLUMNS, [
     ["B", "router.node/B", "(self)", 0, ["A", "C"], 5],
     ["C", "router.node/C", "C", 7, ["B"], 5],
 ])
+SCHEMA = {
+    "router.config.address": {
+        "description": "How messages are distributed.", "operations": ["CREATE", "READ"],
+        "attributes": {
+            "distribution": {"type": ["closest", "balanced"], "description": "The way.", "required": False,
+                             "create": True, "update": True, "default": "balanced"},
+            "waypoint": {"type": "boolean", "description": "Through a broker.", "required": False, "create": True,
+                         "update": False, "supported": False, "advice": "there are no waypoints"}}},
+    "router.address": {"description": "An address in use.", "operations": ["READ"], "attributes": {
+        "subscriberCount": {"type": "integer", "description": "Consumers.", "create": False, "update": False}}},
+    "sslProfile": {"description": "TLS.", "operations": ["READ"], "attributes": {}, "supported": False,
+                   "advice": "put a TLS proxy in front"},
+}
 MESH = ["amqp:/_topo/0/%s/$management" % node for node in "ABC"]
 
 
@@ -70,7 +85,7 @@ class Management:
         columns, rows = TABLES[short]
         if node == "B" and short == "router.node":
             columns, rows = NODES_OF_B
-        wanted = list(body["attributeNames"]) or columns
+        wanted = [name for name in body["attributeNames"] if name in columns or short == "router"] or columns
         table = [[dict(zip(columns, row)).get(name) for name in wanted] for row in rows]
         if short == "router" and "id" in wanted:
             table[0][wanted.index("id")] = node
@@ -107,6 +122,12 @@ class Management:
 
     def on_get_mgmt_nodes(self, node, properties, body):
         return 200, "OK", MESH
+
+    def on_get_schema(self, node, properties, body):
+        return 200, "OK", {"prefix": "org.apache.qpid.dispatch", "entityTypes": SCHEMA}
+
+    def on_get_operations(self, node, properties, body):
+        return 200, "OK", {properties.get("entityType", "all"): ["READ"]}
 
     def on_get_log(self, node, properties, body):
         return 200, "OK", [["ROUTER", "info", "hello", "", 0, 1.5]]
