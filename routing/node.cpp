@@ -282,6 +282,8 @@ Time Node::Impl::jittered(Time interval) {
 Node::Node(Config config, std::uint64_t seed)
     : impl_(std::make_unique<Impl>(std::move(config), seed)) {}
 
+Node::Node(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
 Node::~Node() = default;
 Node::Node(Node&&) noexcept = default;
 Node& Node::operator=(Node&&) noexcept = default;
@@ -296,6 +298,14 @@ std::optional<Time> Node::next_deadline() const {
 
 std::uint64_t Node::digest() const {
     return impl_->digest();
+}
+
+std::uint64_t Node::conduct() const {
+    return impl_->conduct();
+}
+
+Node Node::fork() const {
+    return Node(std::make_unique<Impl>(*impl_));
 }
 
 RouterId Node::id() const {

@@ -209,6 +209,14 @@ class Node {
     /// Digest of the whole state; equal histories give equal digests (replay check).
     [[nodiscard]] std::uint64_t digest() const;
 
+    /// Digest of what its further conduct depends on, whatever led there: no counters, no numbers
+    /// of versions, no transport windows. For telling states apart when all orders of events are
+    /// looked at.
+    [[nodiscard]] std::uint64_t conduct() const;
+
+    /// An equal node that goes its own way from here.
+    [[nodiscard]] Node fork() const;
+
     [[nodiscard]] RouterId id() const;
 
     /// Copies for management; see routing/views.h.
@@ -222,6 +230,8 @@ class Node {
 
   private:
     struct Impl;
+    explicit Node(std::unique_ptr<Impl> impl);
+
     std::unique_ptr<Impl> impl_;
 };
 

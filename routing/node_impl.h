@@ -6,6 +6,7 @@
 // node_flooding.cpp   LSPs in, own LSP out, the pump of every control link
 // node_addresses.cpp  address steps and tables
 // node_view.cpp       copies, digest, invariants
+// node_conduct.cpp    digest of what counts for the future
 #pragma once
 
 #include "routing/adjacency.h"
@@ -34,6 +35,7 @@ struct Node::Impl {
     void handle(Time now, const Event& event, Effects& effects);
     [[nodiscard]] std::optional<Time> next_deadline() const;
     [[nodiscard]] std::uint64_t digest() const;
+    [[nodiscard]] std::uint64_t conduct() const;
     [[nodiscard]] NodeView view(Time now) const;
     [[nodiscard]] NodeView summary() const;
     void check_invariants() const;

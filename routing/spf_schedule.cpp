@@ -1,5 +1,7 @@
 #include "routing/spf_schedule.h"
 
+#include "routing/hash.h"
+
 #include <algorithm>
 
 namespace amqmesh::routing {
@@ -52,6 +54,14 @@ void SpfSchedule::on_change(Time now, bool bad) {
 void SpfSchedule::on_run(Time now, std::size_t routers, std::size_t edges) {
     due_.reset();
     not_before_ = now + rest_after(routers, edges);
+}
+
+std::uint64_t SpfSchedule::digest() const {
+    return hash_words({static_cast<std::uint64_t>(state_),
+                       learn_until_,
+                       hold_until_,
+                       not_before_,
+                       due_.has_value() ? *due_ + 1 : 0});
 }
 
 }  // namespace amqmesh::routing

@@ -21,6 +21,9 @@ class SpfSchedule {
 
     [[nodiscard]] std::optional<Time> due() const { return due_; }
 
+    /// Of everything that decides about the next due().
+    [[nodiscard]] std::uint64_t digest() const;
+
   private:
     enum class State { kQuiet, kShortWait, kLongWait };
 

@@ -1,6 +1,7 @@
 // amqmesh-sim: measures the routing core on a network, and lives random lives of it.
 #include "tests/sim/experiment.h"
 #include "tests/sim/histogram.h"
+#include "tests/sim/orders.h"
 #include "tests/sim/swarm.h"
 #include "tests/sim/targets.h"
 
@@ -32,6 +33,9 @@ struct Arguments {
     bool quiet = false;
     std::string svg;
     std::string targets;
+    std::size_t orders = 0;
+    std::size_t happenings = 1;
+    std::size_t states = 200'000;
 };
 
 double ms(Time time) {
@@ -244,6 +248,54 @@ int run_seeds(const Arguments& arguments, const Graph* graph) {
     return failures.empty() ? 0 : 1;
 }
 
+// Every order of messages and happenings in every mesh of 2 to so many routers.
+int run_orders(const Arguments& arguments) {
+    Progress progress(!arguments.quiet);
+    nlohmann::json worlds = nlohmann::json::array();
+    std::size_t failures = 0;
+    std::size_t incomplete = 0;
+    std::size_t states = 0;
+    std::size_t steps = 0;
+    for (std::size_t routers = 2; routers <= arguments.orders; ++routers) {
+        const std::vector<SmallWorld> all = small_worlds(routers, arguments.happenings);
+        for (std::size_t i = 0; i < all.size(); ++i) {
+            SmallWorld world = all[i];
+            world.states_max = arguments.states;
+            const Looked looked = look_at_all_orders(world);
+            states += looked.states;
+            steps += looked.steps;
+            incomplete += looked.complete ? 0U : 1U;
+            failures += looked.failure.empty() ? 0U : 1U;
+            worlds.push_back({{"world", describe(world)},
+                              {"states", looked.states},
+                              {"steps", looked.steps},
+                              {"ends", looked.ends},
+                              {"longest_order", looked.longest},
+                              {"complete", looked.complete},
+                              {"failure", looked.failure}});
+            if (!looked.failure.empty()) {
+                std::fprintf(
+                    stderr, "%s FAILED: %s\n", describe(world).c_str(), looked.failure.c_str());
+            }
+            progress.show(std::to_string(routers) + " routers",
+                          static_cast<double>(i + 1) / static_cast<double>(all.size()));
+        }
+    }
+    progress.done();
+    if (arguments.json) {
+        std::cout << worlds.dump(2) << '\n';
+    } else {
+        std::printf(
+            "%zu small worlds, %zu of them completely: %zu states, %zu steps, %zu failures\n",
+            worlds.size(),
+            worlds.size() - incomplete,
+            states,
+            steps,
+            failures);
+    }
+    return failures == 0 ? 0 : 1;
+}
+
 int run(int argc, char** argv) {
     Arguments arguments;
     CLI::App app(
@@ -267,12 +319,22 @@ int run(int argc, char** argv) {
                    arguments.targets,
                    "measure everything that has a target; FOLDER holds the *.edges files")
         ->option_text("FOLDER");
+    app.add_option("--orders",
+                   arguments.orders,
+                   "look at all orders of messages in every mesh of up to so many routers")
+        ->check(CLI::Range(2, 4));
+    app.add_option("--happenings", arguments.happenings, "things that happen in each: 1 or 2")
+        ->check(CLI::Range(1, 2));
+    app.add_option("--states", arguments.states, "give a mesh up after so many different states");
     app.add_flag("--json", arguments.json, "report as JSON");
     app.add_flag("--quiet", arguments.quiet, "no progress, no trace");
     app.add_option("--svg", arguments.svg, "write a histogram of the times to this file");
     CLI11_PARSE(app, argc, argv);
     if (!arguments.targets.empty()) {
         return run_targets(arguments);
+    }
+    if (arguments.orders > 0) {
+        return run_orders(arguments);
     }
     const bool random = arguments.seeds > 0 || arguments.replay > 0;
     if (arguments.topology.empty() && !random) {

@@ -45,6 +45,12 @@ class Program(unittest.TestCase):
         self.assertEqual(run("--seed", "3", "--json", *sizes), run("--seed", "3", "--json", *sizes))
         self.assertNotEqual(run("--seed", "3", "--json", *sizes), run("--seed", "4", "--json", *sizes))
 
+    def test_all_orders_of_small_meshes(self):
+        self.assertIn("6 small worlds, 6 of them completely", run("--orders", "2"))
+        worlds = json.loads(run("--orders", "2", "--happenings", "2", "--json"))
+        self.assertTrue(all(world["complete"] and not world["failure"] for world in worlds))
+        self.assertIn("2 routers ab: lose ab crash a", [world["world"] for world in worlds])
+
     def test_nonsense_is_refused(self):
         self.assertIn("amqmesh-sim:", run("--topology", "/no/such/file.edges", code=2))
         run("--routers-min", "1", code=105)
