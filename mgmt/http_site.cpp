@@ -37,11 +37,25 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
     return parts;
 }
 
-struct Question {
+struct Wish {
     std::vector<std::size_t> columns;  // empty: all
-    std::size_t offset = 0;
-    std::size_t count = kRowsMax;
+    Page page{.offset = 0, .count = kRowsMax};
+    std::string node;  // empty: this one
 };
+
+/// RFC 3986, 2.1; what is no valid escape stands for itself.
+std::string percent_decoded(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        unsigned code = 0;
+        const char* begin = text.data() + i + 1;
+        const bool escape = text[i] == '%' && i + 2 < text.size() &&
+                            std::from_chars(begin, begin + 2, code, 16).ptr == begin + 2;
+        out += escape ? static_cast<char>(code) : text[i];
+        i += escape ? 2 : 0;
+    }
+    return out;
+}
 
 bool parse_number(std::string_view text, std::size_t& out) {
     const auto result = std::from_chars(text.data(), text.data() + text.size(), out);
@@ -49,30 +63,30 @@ bool parse_number(std::string_view text, std::size_t& out) {
 }
 
 // nullopt and `why` when there is something that the type or we do not know.
-std::optional<Question> parse_question(const EntityType& type,
-                                       std::string_view query,
-                                       std::string& why) {
-    Question question;
+std::optional<Wish> parse_wish(const EntityType& type, std::string_view query, std::string& why) {
+    Wish wish;
     for (const std::string_view part : split(query, '&')) {
         const std::size_t equals = std::min(part.find('='), part.size());
         const std::string_view key = part.substr(0, equals);
         const std::string_view value = part.substr(std::min(equals + 1, part.size()));
         if (key == "attributes") {
             for (const std::string_view name : split(value, ',')) {
-                question.columns.push_back(type.index_of(name));
-                if (question.columns.back() == EntityType::npos) {
+                wish.columns.push_back(type.index_of(name));
+                if (wish.columns.back() == EntityType::npos) {
                     why = std::string{type.name} + " has no attribute " + std::string{name};
                     return std::nullopt;
                 }
             }
-        } else if ((key != "offset" || !parse_number(value, question.offset)) &&
-                   (key != "count" || !parse_number(value, question.count))) {
-            why = "only attributes=NAME,… offset=NUMBER and count=NUMBER are understood";
+        } else if (key == "node") {
+            wish.node = percent_decoded(value);
+        } else if ((key != "offset" || !parse_number(value, wish.page.offset)) &&
+                   (key != "count" || !parse_number(value, wish.page.count))) {
+            why = "only attributes=NAME,… offset=NUMBER count=NUMBER and node=ID are understood";
             return std::nullopt;
         }
     }
-    question.count = std::min(question.count, kRowsMax);
-    return question;
+    wish.page.count = std::min(wish.page.count, kRowsMax);
+    return wish;
 }
 
 Value row_value(const Row& row, const std::vector<std::size_t>& columns) {
@@ -97,14 +111,34 @@ Value row_value(const Row& row, const std::vector<std::size_t>& columns) {
     return out;
 }
 
-HttpResponse rows_response(const std::vector<Row>& rows, const Question& question) {
-    const std::size_t first = std::min(question.offset, rows.size());
-    const std::size_t count = std::min(question.count, rows.size() - first);
+HttpResponse rows_response(const std::vector<Row>& rows, const Wish& wish) {
+    const std::size_t first = std::min(wish.page.offset, rows.size());
+    const std::size_t count = std::min(wish.page.count, rows.size() - first);
     List results;
     for (std::size_t i = first; i < first + count; ++i) {
-        results.push_back(row_value(rows[i], question.columns));
+        results.push_back(row_value(rows[i], wish.columns));
     }
     return json(Map{{"total", rows.size()}, {"offset", first}, {"results", std::move(results)}});
+}
+
+// Of a full page one does not know how many more there are.
+HttpResponse remote_response(RemoteRows&& rows, const Page& page) {
+    if (rows.status != 200) {
+        return failure(rows.status, rows.text);
+    }
+    const bool last = rows.rows.size() < page.count;
+    Value total = last ? Value{page.offset + rows.rows.size()} : Value{};
+    List results;
+    for (Value& row : rows.rows) {
+        auto* cells = row.as<List>();
+        Map out;
+        for (std::size_t i = 0; cells != nullptr && i < rows.columns.size(); ++i) {
+            out.emplace_back(rows.columns[i], std::move((*cells)[i]));
+        }
+        results.emplace_back(std::move(out));
+    }
+    return json(
+        Map{{"total", std::move(total)}, {"offset", page.offset}, {"results", std::move(results)}});
 }
 
 HttpResponse types_response() {
@@ -118,7 +152,13 @@ HttpResponse types_response() {
 }  // namespace
 
 HttpSite::HttpSite(Source& source, Readiness readiness, MetricsOptions metrics)
-    : source_(source), readiness_(std::move(readiness)), metrics_(metrics) {}
+    : HttpSite(source, std::move(readiness), metrics, Mesh{}) {}
+
+HttpSite::HttpSite(Source& source, Readiness readiness, MetricsOptions metrics, Mesh mesh)
+    : source_(source),
+      readiness_(std::move(readiness)),
+      metrics_(metrics),
+      mesh_(std::move(mesh)) {}
 
 void HttpSite::get(std::string_view target, HttpDone done) {
     const std::size_t mark = std::min(target.find('?'), target.size());
@@ -165,15 +205,37 @@ void HttpSite::get_api(std::string_view path, std::string_view query, HttpDone d
         return;
     }
     std::string why;
-    const std::optional<Question> question = parse_question(*type, query, why);
-    if (!question) {
+    const std::optional<Wish> wish = parse_wish(*type, query, why);
+    if (!wish) {
         done(failure(400, why));
+    } else if (!wish->node.empty() && wish->node != mesh_.own_id) {
+        get_remote(*type, wish->node, wish->columns, wish->page, std::move(done));
+    } else {
+        Directory{source_}.rows(*type,
+                                [done = std::move(done), wish = *wish](std::vector<Row>&& rows) {
+                                    done(rows_response(rows, wish));
+                                });
+    }
+}
+
+void HttpSite::get_remote(const EntityType& type,
+                          const std::string& node,
+                          const std::vector<std::size_t>& columns,
+                          Page page,
+                          HttpDone done) {
+    const std::vector<std::string> known = source_.mesh_routers();
+    if (mesh_.nodes == nullptr || std::ranges::find(known, node) == known.end()) {
+        done(failure(404, "there is no such node; /api/router.node lists them"));
         return;
     }
-    Directory{source_}.rows(
-        *type, [done = std::move(done), question = *question](std::vector<Row>&& rows) {
-            done(rows_response(rows, question));
-        });
+    page.count = std::min(page.count, RemoteNodes::kRowsMax);
+    RemoteQuestion question{.node = node, .type = &type, .page = page};
+    for (const std::size_t index : columns) {
+        question.columns.emplace_back(type.attributes[index].name);
+    }
+    mesh_.nodes->query(question, [page, done = std::move(done)](RemoteRows&& rows) {
+        done(remote_response(std::move(rows), page));
+    });
 }
 
 }  // namespace amqmesh::mgmt

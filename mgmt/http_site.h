@@ -3,6 +3,7 @@
 
 #include "mgmt/agent.h"
 #include "mgmt/metrics.h"
+#include "mgmt/remote_nodes.h"
 
 #include <functional>
 #include <string>
@@ -25,15 +26,23 @@ using HttpDone = std::function<void(HttpResponse&&)>;
 ///   /livez, /healthz  200 while the control thread answers
 ///   /readyz           200 once the node serves, 503 and why before
 ///   /api              the entity types
-///   /api/TYPE         all entities of a type: ?attributes=a,b ?offset=N ?count=N
+///   /api/TYPE         all entities of a type: ?attributes=a,b ?offset=N ?count=N; of another node
+///                     of the mesh: ?node=ID, at most RemoteNodes::kRowsMax at a time
 ///   /api/schema       the schema
 class HttpSite {
   public:
     /// Empty text: ready. Otherwise what is missing.
     using Readiness = std::function<std::string()>;
 
+    /// Where this node is, and how to ask others; not owned, outlives the site. None: it is alone.
+    struct Mesh {
+        std::string own_id{};
+        RemoteNodes* nodes = nullptr;
+    };
+
     /// `source` is not owned and outlives the site.
     HttpSite(Source& source, Readiness readiness, MetricsOptions metrics = {});
+    HttpSite(Source& source, Readiness readiness, MetricsOptions metrics, Mesh mesh);
 
     /// `target` as in the request line (RFC 9112, 3.2). `done` is called once, during the call or
     /// later.
@@ -41,10 +50,16 @@ class HttpSite {
 
   private:
     void get_api(std::string_view path, std::string_view query, HttpDone done);
+    void get_remote(const EntityType& type,
+                    const std::string& node,
+                    const std::vector<std::size_t>& columns,
+                    Page page,
+                    HttpDone done);
 
     Source& source_;
     Readiness readiness_;
     MetricsOptions metrics_;
+    Mesh mesh_;
 };
 
 }  // namespace amqmesh::mgmt

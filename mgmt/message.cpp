@@ -91,10 +91,9 @@ void read_section(Section section, ValueReader& reader, Request& request) {
 
 }  // namespace
 
-std::optional<Request> decode_request(std::string_view message) {
-    if (message.size() > Agent::kRequestBytesMax) {
-        return std::nullopt;
-    }
+namespace {
+
+Request decode_sections(std::string_view message) {
     Request request;
     ValueReader reader{message};
     while (reader.ok() && !reader.at_end()) {
@@ -108,13 +107,56 @@ std::optional<Request> decode_request(std::string_view message) {
         }
         read_section(static_cast<Section>(descriptor), reader, request);
     }
-    if (request.reply_to.empty()) {
-        return std::nullopt;
-    }
     if (!reader.ok() && request.error.empty()) {
         request.error = "the message is malformed";
     }
     return request;
+}
+
+}  // namespace
+
+std::optional<Request> decode_request(std::string_view message) {
+    if (message.size() > Agent::kRequestBytesMax) {
+        return std::nullopt;
+    }
+    Request request = decode_sections(message);
+    return request.reply_to.empty() ? std::nullopt : std::optional<Request>{std::move(request)};
+}
+
+std::optional<Answer> decode_response(std::string_view message) {
+    if (message.size() > Agent::kRequestBytesMax) {
+        return std::nullopt;
+    }
+    Request read = decode_sections(message);
+    const Value* code = find(read.properties, "statusCode");
+    if (!read.error.empty() || code == nullptr || read.correlation.empty()) {
+        return std::nullopt;
+    }
+    Answer answer{.code = code->integer(), .body = std::move(read.body)};
+    answer.correlation = ValueReader{read.correlation}.read().text();
+    if (const Value* text = find(read.properties, "statusDescription")) {
+        answer.text = text->text();
+    }
+    return answer.correlation.empty() ? std::nullopt : std::optional<Answer>{std::move(answer)};
+}
+
+std::string encode_request(const Question& question) {
+    std::string out;
+    ValueWriter writer{out};
+    writer.descriptor(kProperties);
+    const std::size_t properties = writer.open_list(6);
+    writer.null();  // message-id
+    writer.null();  // user-id
+    writer.string(question.to);
+    writer.null();  // subject
+    writer.string(question.reply_to);
+    writer.string(question.correlation);
+    writer.close(properties);
+    writer.descriptor(kApplicationProperties);
+    writer.value(question.properties);
+    writer.descriptor(kValue);
+    writer.value(question.body);
+    return out;
 }
 
 std::string encode_response(const Request& request, Code code, std::string_view description) {

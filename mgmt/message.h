@@ -1,4 +1,5 @@
-// Requests and responses of management as AMQP messages (AMQP 3.2). Private to the agent and tests.
+// Requests and responses of management as AMQP messages (AMQP 3.2). Private to the agent, those
+// who ask other agents, and tests.
 #pragma once
 
 #include "mgmt/agent.h"
@@ -23,5 +24,25 @@ std::optional<Request> decode_request(std::string_view message);
 
 /// The response up to its body; the caller appends one value.
 std::string encode_response(const Request& request, Code code, std::string_view description);
+
+/// The other side: a request that an agent understands. `to` as a client would write it; the
+/// correlation-id is text.
+struct Question {
+    std::string to, reply_to, correlation;
+    Map properties{};  ///< application-properties
+    Value body{};
+};
+
+std::string encode_request(const Question& question);
+
+struct Answer {
+    std::string correlation{};  ///< text
+    std::int64_t code = 0;
+    std::string text{};  ///< statusDescription
+    Value body{};
+};
+
+/// nullopt: no message with a statusCode and a correlation-id that is text, or malformed.
+std::optional<Answer> decode_response(std::string_view message);
 
 }  // namespace amqmesh::mgmt

@@ -206,6 +206,15 @@ constexpr auto kAdjacency = entity(
          .type = kInteger,
          .description = "Lost too often: it carries nothing for so long yet.",
          .unit = "s"},
+        {.name = "connectionId", .description = "Identity of its connection."},
+        {.name = "bytesIn",
+         .type = kInteger,
+         .description = "Bytes that came over the connection.",
+         .unit = "bytes"},
+        {.name = "bytesOut",
+         .type = kInteger,
+         .description = "Bytes that were sent over it.",
+         .unit = "bytes"},
     }));
 
 constexpr auto kRouting = entity(

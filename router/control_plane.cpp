@@ -2,6 +2,7 @@
 
 #include "router/log.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -63,7 +64,11 @@ ControlPlane::ControlPlane(const Options& options, ControlOutlet& outlet, Endpoi
                    },
                .started = options.started,
                .wall_clock_ms = options.wall_clock_ms}),
-      agent_(source_) {
+      agent_(source_),
+      remote_(
+          configuration_.id, options.seed, [this](std::string&& address, std::string&& message) {
+              originate(std::move(address), std::move(message));
+          }) {
     if (configuration_.mode == RouterMode::kInterior) {
         node_.emplace(node_config(configuration_), options.seed, builder_, outlet_);
     }
@@ -88,13 +93,16 @@ void ControlPlane::apply_addresses() {
 }
 
 void ControlPlane::on_timer(routing::Time now) {
+    remote_.set_now(now);
     if (node_) {
         node_->on_timer(now);
     }
 }
 
 std::optional<routing::Time> ControlPlane::next_deadline() const {
-    return node_ ? node_->next_deadline() : std::nullopt;
+    const auto node = node_ ? node_->next_deadline() : std::nullopt;
+    const auto remote = remote_.next_deadline();
+    return node && remote ? std::min(*node, *remote) : node ? node : remote;
 }
 
 void ControlPlane::end_burst(routing::Time now) {
@@ -275,6 +283,7 @@ void ControlPlane::set_cost(routing::Time now,
 
 mgmt::Source& ControlPlane::management(routing::Time now) {
     source_.set_now(now);
+    remote_.set_now(now);
     return source_;
 }
 
@@ -338,17 +347,22 @@ void ControlPlane::on_trouble(routing::Time now, const link::report::LinkTrouble
 }
 
 void ControlPlane::on_request(link::report::ManagementRequest&& request) {
+    if (remote_.on_message(request.message)) {
+        return;
+    }
     agent_.handle(request.message, [this](mgmt::Reply&& reply) {
         publish();  // the asker's address may have come in the burst that brought the question
-        const bool sent = outlet_.send(
-            0, link::command::Originate{std::move(reply.to), std::move(reply.message)});
-        if (!sent) {
-            log::emit(log::Module::kAgent,
-                      log::Level::kWarning,
-                      "REPLY_DROPPED",
-                      "too many management replies wait");
-        }
+        originate(std::move(reply.to), std::move(reply.message));
     });
+}
+
+void ControlPlane::originate(std::string&& address, std::string&& message) {
+    if (!outlet_.send(0, link::command::Originate{std::move(address), std::move(message)})) {
+        log::emit(log::Module::kAgent,
+                  log::Level::kWarning,
+                  "REPLY_DROPPED",
+                  "too many management messages wait");
+    }
 }
 
 }  // namespace amqmesh::router

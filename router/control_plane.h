@@ -7,6 +7,7 @@
 
 #include "link/control_messages.h"
 #include "mgmt/agent.h"
+#include "mgmt/remote_nodes.h"
 #include "router/address_book.h"
 #include "router/configuration.h"
 #include "router/control_outlet.h"
@@ -69,6 +70,9 @@ class ControlPlane {
     /// The node's entities, for whoever else shows them; ages are counted up to `now`.
     mgmt::Source& management(routing::Time now);
 
+    /// Asks other nodes' management; in standalone mode there are none to ask.
+    mgmt::RemoteNodes& remote_nodes() { return remote_; }
+
     /// Connections that were opened or are on their way there; reported by the workers.
     [[nodiscard]] std::size_t connections() const { return open_connections_; }
 
@@ -83,6 +87,7 @@ class ControlPlane {
     void withdraw(routing::Time now);
     void publish();
     void on_request(link::report::ManagementRequest&& request);
+    void originate(std::string&& address, std::string&& message);
     void on_trouble(routing::Time now, const link::report::LinkTrouble& trouble);
 
     Configuration& configuration_;
@@ -95,6 +100,7 @@ class ControlPlane {
     Snapshots snapshots_;
     ManagementSource source_;
     mgmt::Agent agent_;
+    mgmt::RemoteNodes remote_;
     std::size_t open_connections_ = 0;
     LineBudget troubles_{30};
     std::optional<DrainProgress> drain_;  ///< while draining

@@ -455,6 +455,7 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
     void answer_http(std::string_view target, mgmt::HttpDone done) {
         control.management(now());  // rows as of now
         site.get(target, std::move(done));
+        arm_timer();  // it may wait for another node
     }
 
     // AMQP over WebSocket, on a connection of that listener.
@@ -627,7 +628,10 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
     std::vector<std::uint64_t> prepared;                // listeners that are bound, not started
     ControlPlane control;
     Reloader reloader{configuration, *this};
-    mgmt::HttpSite site{control.management(now()), [this] { return what_is_missing(); }};
+    mgmt::HttpSite site{control.management(now()),
+                        [this] { return what_is_missing(); },
+                        {},
+                        {.own_id = configuration.id, .nodes = &control.remote_nodes()}};
     mgmt::HttpServer http{io,
                           [this](std::string_view target, mgmt::HttpDone done) {
                               answer_http(target, std::move(done));

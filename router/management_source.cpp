@@ -91,7 +91,11 @@ void ManagementSource::query(const mgmt::EntityType& type, mgmt::RowsDone done) 
         done(*parts_.node ? node_rows((*parts_.node)->view(now_), *table, times)
                           : std::vector<mgmt::Row>{});
     } else if (type.name == "router.adjacency" && *parts_.node) {
-        done(adjacency_rows((*parts_.node)->view(now_), times));
+        parts_.snapshots->take(
+            {.connections = true},
+            [this, times, done = std::move(done)](const Snapshots::Parts& parts) {
+                done(adjacency_rows(**parts_.node, parts, times));
+            });
     } else if (type.name == "router.routing" && *parts_.node) {
         done({routing_row((*parts_.node)->summary(), (*parts_.node)->spf_times(), times)});
     } else if (type.name == "listener") {

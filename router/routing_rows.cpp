@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -42,8 +43,17 @@ mgmt::List link_state_flags(std::uint32_t flags) {
     return words;
 }
 
-std::vector<mgmt::Row> adjacency_rows(const routing::NodeView& view, const RowTimes& times) {
+std::vector<mgmt::Row> adjacency_rows(const NodeDriver& node,
+                                      const Snapshots::Parts& parts,
+                                      const RowTimes& times) {
     const mgmt::EntityType& type = mgmt::type_of("router.adjacency");
+    const routing::NodeView view = node.view(times.now);
+    std::map<link::ConnectionId, const link::ConnectionRow*> connections;
+    for (const auto& part : parts) {
+        for (const link::ConnectionRow& connection : part->connections) {
+            connections.emplace(connection.id, &connection);
+        }
+    }
     std::vector<mgmt::Row> rows;
     for (const routing::AdjacencyView& adjacency : view.adjacencies) {
         const std::string identity = "router.adjacency/" + std::to_string(adjacency.link);
@@ -57,6 +67,13 @@ std::vector<mgmt::Row> adjacency_rows(const routing::NodeView& view, const RowTi
             .set("sinceSeconds", seconds_between(adjacency.since, times.now))
             .set("losses", adjacency.flaps)
             .set("heldSeconds", seconds_between(times.now, adjacency.held_until));
+        const link::ConnectionId* id = node.connection(adjacency.link);
+        const auto found = id == nullptr ? connections.end() : connections.find(*id);
+        if (found != connections.end()) {
+            row.set("connectionId", std::to_string(found->second->number))
+                .set("bytesIn", found->second->bytes_in)
+                .set("bytesOut", found->second->bytes_out);
+        }
         rows.push_back(std::move(row));
     }
     return rows;

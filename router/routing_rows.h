@@ -4,14 +4,17 @@
 #include "mgmt/schema.h"
 #include "router/management_rows.h"
 #include "router/node_driver.h"
+#include "router/snapshots.h"
 #include "routing/views.h"
 
 #include <vector>
 
 namespace amqmesh::router {
 
-/// One per inter-router connection.
-std::vector<mgmt::Row> adjacency_rows(const routing::NodeView& view, const RowTimes& times);
+/// One per inter-router connection. `parts` with connections, which `node` knows by adjacency.
+std::vector<mgmt::Row> adjacency_rows(const NodeDriver& node,
+                                      const Snapshots::Parts& parts,
+                                      const RowTimes& times);
 /// What the core has done so far: one row.
 mgmt::Row routing_row(const routing::NodeView& view,
                       const NodeDriver::SpfTimes& spf,

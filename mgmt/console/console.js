@@ -1,76 +1,57 @@
-// The console: asks the node's /api every two seconds and shows what it says. Texts of clients
-// (addresses, container ids) only ever become text nodes.
+// The console: asks the node's /api every two seconds and shows what it says, of the mesh and of the
+// node that is looked at. Texts of clients (addresses, container ids) only ever become text nodes.
 "use strict";
 
 const interval = 2000;
 const historyMax = 60;
-const rowsMax = 5000; // asked for at once
-const rowsShown = 500;
-const histories = new Map(); // tile name -> numbers
+const histories = new Map(); // node and tile -> numbers
 let previous = null; // the last answers, for rates
 let latest = null;
 let table = "addresses";
-let sorted = { column: 2, down: true }; // busiest addresses first
-
-const get = (id) => document.getElementById(id);
-
-async function ask(type, attributes) {
-  const query = attributes ? "&attributes=" + attributes.join(",") : "";
-  const response = await fetch("api/" + type + "?count=" + rowsMax + query);
-  if (!response.ok) throw new Error(type + ": " + response.status);
-  return response.json();
-}
-
-const linkColumns = ["identity", "linkType", "linkDir", "owningAddr", "connectionId", "capacity", "creditAvailable",
-  "undeliveredCount", "unsettledCount", "deliveryCount", "deliveriesStuck", "settleRate", "zeroCreditSeconds"];
-
-async function gather() {
-  const router = (await ask("router")).results[0];
-  const wanted = {
-    nodes: ask("router.node"),
-    connections: ask("connection", ["identity", "container", "host", "role", "dir", "user", "uptimeSeconds",
-      "lastDlvSeconds", "links", "bytesIn", "bytesOut"]),
-    addresses: ask("router.address", ["name", "distribution", "subscriberCount", "remoteCount", "inProcess",
-      "deliveriesIngress", "deliveriesEgress", "deliveriesTransit", "trackedDeliveries"]),
-    connectors: ask("connector", ["name", "connectionStatus", "connectionMsg"]),
-  };
-  // There may be very many: only when they are looked at, or some are in trouble.
-  if (table === "links" || router.deliveriesStuck > 0 || router.linksBlocked > 0) {
-    wanted.links = ask("router.link", linkColumns);
-  }
-  const answers = { router, at: performance.now(), total: {} };
-  for (const [name, promise] of Object.entries(wanted)) {
-    const answer = await promise;
-    answers[name] = answer.results;
-    answers.total[name] = answer.total;
-  }
-  const ready = await fetch("readyz");
-  answers.missing = ready.ok ? "" : (await ready.text()).trim();
-  return answers;
-}
-
-// Per second, since the answers before; null when there is nothing to compare with.
-function perSecond(now, before, value) {
-  if (!before || !now) return null;
-  const seconds = (latest.at - previous.at) / 1000;
-  const gained = value(now) - value(before);
-  return gained >= 0 && seconds > 0 ? gained / seconds : null;
-}
+let chosen = decodeURIComponent(location.hash.replace(/^#node=/, "")); // empty: the node that serves the page
+let timer = null;
 
 function addRates() {
-  if (!previous) return;
-  const match = (name, key) => new Map((previous[name] || []).map((row) => [row[key], row]));
+  const comparable = previous && previous.id === latest.id;
+  const seconds = comparable ? (latest.at - previous.at) / 1000 : 0;
+  const match = (name, key) => new Map(((comparable && previous[name]) || []).map((row) => [row[key], row]));
   const addresses = match("addresses", "name");
   for (const row of latest.addresses) {
-    row.rateIn = perSecond(row, addresses.get(row.name), (one) => one.deliveriesIngress);
-    row.rateOut = perSecond(row, addresses.get(row.name), (one) => one.deliveriesEgress);
-    row.rateThrough = perSecond(row, addresses.get(row.name), (one) => one.deliveriesTransit);
+    const before = addresses.get(row.name);
+    row.rateIn = perSecond(row, before, seconds, (one) => one.deliveriesIngress);
+    row.rateOut = perSecond(row, before, seconds, (one) => one.deliveriesEgress);
+    row.rateThrough = perSecond(row, before, seconds, (one) => one.deliveriesTransit);
   }
   const connections = match("connections", "identity");
   for (const row of latest.connections) {
-    row.bytesInRate = perSecond(row, connections.get(row.identity), (one) => one.bytesIn);
-    row.bytesOutRate = perSecond(row, connections.get(row.identity), (one) => one.bytesOut);
+    const before = connections.get(row.identity);
+    row.bytesInRate = perSecond(row, before, seconds, (one) => one.bytesIn);
+    row.bytesOutRate = perSecond(row, before, seconds, (one) => one.bytesOut);
   }
+  const peers = new Map(latest.connections.map((row) => [row.identity, row.container || row.host]));
+  for (const row of latest.links || []) {
+    row.peerName = peers.get(row.connectionId) || "connection " + row.connectionId;
+  }
+}
+
+// What the overview says of each node, beside what the routing protocol says of it.
+function addOverview() {
+  for (const node of latest.nodes) {
+    const seen = latest.overview.get(node.id);
+    const router = seen && seen.router;
+    node.words = "";
+    if (seen && seen.error) node.words = "does not answer";
+    else if (router) node.words = router.operState || "running";
+    node.rateIn = nodeRate(seen, "deliveriesIngress");
+    node.rateOut = nodeRate(seen, "deliveriesEgress");
+    node.rateThrough = nodeRate(seen, "deliveriesTransit");
+    node.stuck = router ? router.deliveriesStuck : null;
+    node.blocked = router ? router.linksBlocked : null;
+    node.connections = router ? router.connectionCount : null;
+    node.memory = router ? router.memoryUsage : null;
+    node.uptime = router ? router.uptimeSeconds : null;
+  }
+  latest.mesh = meshLinks(latest.overview);
 }
 
 function spark(values) {
@@ -92,10 +73,11 @@ function tile(name, value, unit, options) {
   if (unit) text.append(element("span", { class: "unit" }, unit));
   made.append(element("div", { class: "name" }, name), text);
   if (options && options.track !== undefined) {
-    const values = histories.get(name) || [];
+    const key = latest.id + "\n" + name;
+    const values = histories.get(key) || [];
     if (options.track !== null) values.push(options.track);
     if (values.length > historyMax) values.shift();
-    histories.set(name, values);
+    histories.set(key, values);
     made.append(spark(values));
   }
   return made;
@@ -103,14 +85,13 @@ function tile(name, value, unit, options) {
 
 function drawTiles() {
   const router = latest.router;
-  const before = previous && previous.router;
-  const speed = (name) => perSecond(router, before, (row) => row[name]);
+  const seen = latest.overview.get(latest.id);
   const unsettled = latest.addresses.reduce((sum, row) => sum + (row.trackedDeliveries || 0), 0);
-  const tiles = ["Ingress", "Egress", "Transit"].map((name) => {
-    const value = speed("deliveries" + name);
-    return tile({ Ingress: "From clients", Egress: "To clients", Transit: "Between routers" }[name],
-      rate(value), "msg/s", { track: value });
-  });
+  const tiles = [["From clients", "Ingress"], ["To clients", "Egress"], ["Between routers", "Transit"]]
+    .map(([words, name]) => {
+      const value = nodeRate(seen, "deliveries" + name);
+      return tile(words, rate(value), "msg/s", { track: value });
+    });
   tiles.push(
     tile("Unsettled", count(unsettled), "", { track: unsettled }),
     tile("Stuck over 10 s", count(router.deliveriesStuck), "",
@@ -123,34 +104,46 @@ function drawTiles() {
   get("tiles").replaceChildren(...tiles);
 }
 
+function linkTrouble(row, consumers) {
+  const address = row.owningAddr ? addressOf(row.owningAddr) : row.linkType;
+  if (row.deliveriesStuck > 0) {
+    return { level: "bad", title: address, text: row.linkDir === "in"
+      ? row.deliveriesStuck + " from " + row.peerName + " wait for an outcome for more than 10 s"
+      : row.deliveriesStuck + " sent to " + row.peerName + " are not settled by it for more than 10 s" };
+  }
+  if (!(row.zeroCreditSeconds >= 10)) return null;
+  const since = duration(row.zeroCreditSeconds);
+  return { level: "warn", title: address, text: row.linkDir === "in"
+    ? "sender " + row.peerName + " has had no credit for " + since +
+      (consumers.get(row.owningAddr) ? ": its consumers are busy" : ": nobody consumes this address")
+    : "consumer " + row.peerName + " has given no credit for " + since +
+      (row.undeliveredCount ? "; " + row.undeliveredCount + " messages wait" : "") };
+}
+
+function nodeTrouble(node) {
+  const found = [];
+  if (node.words === "does not answer") found.push("does not answer");
+  if (node.stuck > 0) found.push(node.stuck + " deliveries stuck for more than 10 s");
+  if (node.blocked > 0) found.push(node.blocked + (node.blocked === 1 ? " link" : " links") + " without credit");
+  if (node.words === "draining" || node.words === "drained") found.push("is " + node.words);
+  if (!found.length) return null;
+  const bad = node.stuck > 0 || node.words === "does not answer";
+  return { level: bad ? "bad" : "warn", title: "Node " + node.id, text: found.join(", "), node: node.id };
+}
+
 function troubles() {
   const found = [];
-  const say = (level, title, text) => found.push({ level, title, text });
-  if (latest.missing) say("bad", "Not ready", latest.missing);
+  if (latest.missing) found.push({ level: "bad", title: latest.own + " is not ready", text: latest.missing });
   for (const row of latest.connectors) {
     if (row.connectionStatus !== "SUCCESS") {
-      say("bad", "Connector " + row.name, row.connectionMsg || row.connectionStatus);
+      found.push({ level: "bad", title: "Connector " + row.name, text: row.connectionMsg || row.connectionStatus });
     }
   }
   const consumers = new Map(latest.addresses.map((row) =>
     [row.name, row.subscriberCount + row.remoteCount + row.inProcess]));
-  const containers = new Map(latest.connections.map((row) => [row.identity, row.container || row.host]));
-  for (const row of latest.links || []) {
-    const address = row.owningAddr ? addressOf(row.owningAddr) : row.linkType;
-    const peer = containers.get(row.connectionId) || "connection " + row.connectionId;
-    if (row.deliveriesStuck > 0) {
-      say("bad", address, row.linkDir === "in"
-        ? row.deliveriesStuck + " from " + peer + " wait for an outcome for more than 10 s"
-        : row.deliveriesStuck + " sent to " + peer + " are not settled by it for more than 10 s");
-    } else if (row.zeroCreditSeconds >= 10 && row.linkDir === "in") {
-      say("warn", address, "sender " + peer + " has had no credit for " + duration(row.zeroCreditSeconds) +
-        (consumers.get(row.owningAddr) ? ": its consumers are busy" : ": nobody consumes this address"));
-    } else if (row.zeroCreditSeconds >= 10) {
-      say("warn", address, "consumer " + peer + " has given no credit for " + duration(row.zeroCreditSeconds) +
-        (row.undeliveredCount ? "; " + row.undeliveredCount + " messages wait" : ""));
-    }
-  }
-  return found;
+  found.push(...(latest.links || []).map((row) => linkTrouble(row, consumers)).filter(Boolean));
+  found.push(...latest.nodes.filter((node) => node.id !== latest.id).map(nodeTrouble).filter(Boolean));
+  return found.sort((a, b) => (a.level === b.level ? 0 : a.level === "bad" ? -1 : 1));
 }
 
 function drawTroubles() {
@@ -159,6 +152,11 @@ function drawTroubles() {
   const items = found.slice(0, 50).map((one) => {
     const item = element("li", { class: one.level });
     item.append(element("b", {}, one.title), document.createTextNode(one.text));
+    if (one.node) {
+      const button = element("button", { class: "choose" }, "look there");
+      button.onclick = () => choose(one.node);
+      item.append(document.createTextNode(" · "), button);
+    }
     return item;
   });
   if (!items.length) {
@@ -188,136 +186,29 @@ function drawAges() {
   });
 }
 
-const text = (title, value) => ({ title, value });
-const number = (title, value, show, bad) => ({ title, value, number: true, show: show || count, bad });
-
-const tables = {
-  addresses: [
-    text("Address", (row) => addressOf(row.name)),
-    text("Distribution", (row) => row.distribution),
-    number("In /s", (row) => row.rateIn, rate),
-    number("Out /s", (row) => row.rateOut, rate),
-    number("Through /s", (row) => row.rateThrough, rate),
-    number("Consumers here", (row) => row.subscriberCount + row.inProcess),
-    number("Routers with consumers", (row) => row.remoteCount),
-    number("Unsettled", (row) => row.trackedDeliveries),
-    number("In", (row) => row.deliveriesIngress),
-    number("Out", (row) => row.deliveriesEgress),
-    number("Through", (row) => row.deliveriesTransit),
-  ],
-  connections: [
-    text("Container", (row) => row.container),
-    text("Peer", (row) => row.host),
-    text("Role", (row) => row.role),
-    text("Opened by", (row) => (row.dir === "in" ? "peer" : "this node")),
-    text("User", (row) => row.user),
-    number("Links", (row) => row.links),
-    number("In /s", (row) => row.bytesInRate, bytes),
-    number("Out /s", (row) => row.bytesOutRate, bytes),
-    number("In", (row) => row.bytesIn, bytes),
-    number("Out", (row) => row.bytesOut, bytes),
-    number("Last message", (row) => row.lastDlvSeconds, duration),
-    number("Open for", (row) => row.uptimeSeconds, duration),
-  ],
-  links: [
-    text("Address", (row) => (row.owningAddr ? addressOf(row.owningAddr) : "-")),
-    text("Direction", (row) => row.linkDir),
-    text("Type", (row) => row.linkType),
-    text("Connection", (row) => row.connectionId),
-    number("Rate /s", (row) => row.settleRate),
-    number("Credit", (row) => row.creditAvailable),
-    number("Waiting", (row) => row.undeliveredCount),
-    number("Unsettled", (row) => row.unsettledCount),
-    number("Stuck", (row) => row.deliveriesStuck, count, (row) => row.deliveriesStuck > 0),
-    number("No credit for", (row) => row.zeroCreditSeconds, duration, (row) => row.zeroCreditSeconds >= 10),
-    number("Total", (row) => row.deliveryCount),
-  ],
-  nodes: [
-    text("Node", (row) => row.id),
-    number("Cost", (row) => row.cost, (value) => String(value ?? "-")),
-    text("Next hop", (row) => row.nextHop || "direct"),
-    text("Neighbours", (row) => (row.linkState || []).join(" ")),
-    text("Last change", (row) => new Date(row.lastTopoChange * 1000).toLocaleString()),
-  ],
-};
-
-function compare(a, b) {
-  if (a === b) return 0;
-  if (a === null || a === undefined) return -1;
-  if (b === null || b === undefined) return 1;
-  return typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b));
-}
-
-function drawHead(columns) {
-  const row = element("tr");
-  columns.forEach((column, index) => {
-    const chosen = sorted.column === index;
-    const arrow = chosen ? (sorted.down ? " ↓" : " ↑") : "";
-    const head = element("th", { class: (column.number ? "number " : "") + (chosen ? "sorted" : ""), tabindex: 0 },
-      column.title + arrow);
-    head.onclick = () => {
-      sorted = { column: index, down: chosen ? !sorted.down : Boolean(column.number) };
-      drawTable();
-    };
-    head.onkeydown = (event) => { if (event.key === "Enter") head.onclick(); };
-    row.append(head);
-  });
-  document.querySelector("thead").replaceChildren(row);
-}
-
-function drawTable() {
-  if (!latest) return;
-  const columns = tables[table];
-  const wanted = get("filter").value.trim().toLowerCase();
-  let rows = latest[table] || [];
-  if (wanted) {
-    rows = rows.filter((row) => columns.some((column) =>
-      !column.number && String(column.value(row) ?? "").toLowerCase().includes(wanted)));
-  }
-  if (sorted.column !== null) {
-    const value = columns[sorted.column].value;
-    rows = [...rows].sort((a, b) => (sorted.down ? -1 : 1) * compare(value(a), value(b)));
-  }
-  drawHead(columns);
-  const lines = rows.slice(0, rowsShown).map((row) => {
-    const line = element("tr");
-    for (const column of columns) {
-      const value = column.value(row);
-      const shown = column.number ? column.show(value) : value || "-";
-      const cell = element("td", { class: (column.number ? "number " : "") + (column.bad && column.bad(row) ? "bad" : "") },
-        shown);
-      cell.title = shown;
-      line.append(cell);
-    }
-    return line;
-  });
-  if (!lines.length) {
-    const line = element("tr");
-    line.append(element("td", { class: "none", colspan: columns.length }, "nothing to show"));
-    lines.push(line);
-  }
-  document.querySelector("tbody").replaceChildren(...lines);
-  const total = latest.total[table] ?? rows.length;
-  get("shown").textContent = Math.min(rows.length, rowsShown) + " of " + total;
-}
-
-function draw() {
+function drawHeader() {
   const router = latest.router;
   document.title = router.id + " · Amqmesh";
   get("id").textContent = router.id;
   const leaving = router.operState && router.operState !== "running";
   get("mode").textContent = router.mode + (leaving ? ", " + router.operState : "");
   get("about").textContent = "version " + router.version + ", up for " + duration(router.uptimeSeconds) + ", " +
-    router.workerThreads + " worker threads";
-  drawTiles();
-  const rates = new Map();
-  for (const row of latest.connections) {
-    if (row.role === "inter-router" && row.bytesInRate !== undefined && row.bytesInRate !== null) {
-      rates.set(row.container, (rates.get(row.container) || 0) + row.bytesInRate + row.bytesOutRate);
-    }
+    router.workerThreads + " worker threads" + (latest.id === latest.own ? "" : ", seen through " + latest.own);
+  const ids = latest.nodes.length ? latest.nodes.map((node) => node.id) : [latest.own];
+  const picker = get("node");
+  if (picker.options.length !== ids.length || ids.some((id, index) => picker.options[index].value !== id)) {
+    picker.replaceChildren(...ids.map((id) => element("option", { value: id }, id)));
   }
-  const nodes = latest.nodes.length ? latest.nodes : [{ id: router.id, linkState: [], cost: 0 }];
-  const edges = mesh.draw(get("mesh"), nodes, router.id, rates);
+  if (document.activeElement !== picker) picker.value = latest.id;
+}
+
+function draw() {
+  drawHeader();
+  drawTiles();
+  const nodes = latest.nodes.length ? latest.nodes
+    : [{ id: latest.own, linkState: [], cost: 0, rateIn: null, words: "" }];
+  const edges = mesh.draw(get("mesh"), nodes, { own: latest.own, chosen: latest.id, choose,
+    flow: flowsOf(latest.mesh) });
   get("mesh-note").textContent = nodes.length + (nodes.length === 1 ? " node, " : " nodes, ") + edges +
     (edges === 1 ? " link" : " links");
   drawTroubles();
@@ -325,33 +216,59 @@ function draw() {
   drawTable();
 }
 
+function drawTable() {
+  if (!latest) return;
+  for (const button of document.querySelectorAll("nav button[data-node]")) button.disabled = !latest.nodes.length;
+  tables.draw(table, latest[table], latest.total[table], choose);
+}
+
 function showState(level, words) {
   get("state").className = "state " + level;
   get("state").textContent = words;
 }
 
-async function turn() {
+async function look(wanted) {
   try {
-    const answers = await gather();
+    const answers = await gather.all(wanted, table);
+    if (wanted !== chosen) return;
     previous = latest;
     latest = answers;
     addRates();
+    addOverview();
     draw();
     showState(latest.missing ? "late" : "ok", latest.missing ? "live, not ready" : "live");
   } catch (error) {
-    showState("lost", "no answer: " + error.message);
+    if (wanted === chosen) showState("lost", "no answer: " + error.message);
   }
-  setTimeout(turn, document.hidden ? 5 * interval : interval);
 }
 
-for (const button of document.querySelectorAll("nav button")) {
+async function turn() {
+  clearTimeout(timer);
+  timer = null; // while one is under way
+  const wanted = chosen;
+  await look(wanted);
+  timer = setTimeout(turn, wanted !== chosen ? 0 : document.hidden ? 5 * interval : interval);
+}
+
+// Another node is looked at from now on.
+function choose(id) {
+  const next = latest && id === latest.own ? "" : id;
+  if (next === chosen) return;
+  chosen = next;
+  history.replaceState(null, "", chosen ? "#node=" + encodeURIComponent(chosen) : location.pathname);
+  showState("", "asking " + id);
+  if (timer !== null) turn();
+}
+
+for (const button of document.querySelectorAll("nav button[data-table]")) {
   button.onclick = () => {
     document.querySelector("nav button.chosen").className = "";
     button.className = "chosen";
     table = button.dataset.table;
-    sorted = { column: table === "addresses" ? 2 : null, down: true };
+    tables.chosen(table);
     drawTable();
   };
 }
 get("filter").oninput = drawTable;
+get("node").onchange = () => choose(get("node").value);
 turn();

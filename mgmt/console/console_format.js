@@ -1,6 +1,8 @@
 // Numbers and names as people read them.
 "use strict";
 
+const get = (id) => document.getElementById(id);
+
 function count(value) {
   if (value === null || value === undefined) return "-";
   const units = ["", "k", "M", "G", "T", "P"];
@@ -36,6 +38,11 @@ function duration(seconds) {
   if (seconds < 3600) return Math.floor(seconds / 60) + " min " + (seconds % 60) + " s";
   if (seconds < 86400) return Math.floor(seconds / 3600) + " h " + Math.floor((seconds % 3600) / 60) + " min";
   return Math.floor(seconds / 86400) + " d " + Math.floor((seconds % 86400) / 3600) + " h";
+}
+
+function ago(seconds) {
+  if (seconds === null || seconds === undefined) return "-";
+  return seconds < 2 ? "now" : duration(seconds) + " ago";
 }
 
 // How a client writes the address of a key: class letter (and phase digit), then the text.

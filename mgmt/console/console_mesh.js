@@ -95,49 +95,106 @@ const mesh = (() => {
     }
   }
 
-  function drawEdge(edge, rates, self) {
-    const [from, to] = edge.ends.map((id) => places.get(id));
-    const parts = [];
-    if (!from || !to) return parts;
-    parts.push(drawing("line", {
-      class: edge.used ? "edge used" : "edge", x1: from.x, y1: from.y, x2: to.x, y2: to.y,
-    }));
-    const middle = { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 };
-    if (edge.cost !== null) {
-      parts.push(drawing("text", { class: "edge-text", x: middle.x, y: middle.y + 4 }, String(edge.cost)));
-    }
-    const peer = edge.ends.find((id) => id !== self);
-    const flow = edge.ends.includes(self) ? rates.get(peer) : undefined;
-    if (flow !== undefined) {
-      parts.push(drawing("text", { class: "rate-text", x: middle.x, y: middle.y + 20 }, bytes(flow) + "/s"));
-    }
-    return parts;
+  // One line per decade of bytes per second.
+  function widthOf(flow) {
+    return flow > 0 ? Math.min(9, 2 + Math.log10(1 + flow)) : 2;
   }
 
-  function drawNode(node, self) {
+  function drawEdge(edge, flow) {
+    const ids = edge.ends;
+    const [from, to] = ids.map((id) => places.get(id));
+    if (!from || !to) return [];
+    const there = flow(ids[0], ids[1]);
+    const back = flow(ids[1], ids[0]);
+    const known = there !== null || back !== null;
+    const sum = (there || 0) + (back || 0);
+    const group = drawing("g", { class: "link" });
+    const words = ids[0] + " → " + ids[1] + ": " + bytes(there) + "/s\n" + ids[1] + " → " + ids[0] + ": " +
+      bytes(back) + "/s\ncost " + (edge.cost ?? "unknown");
+    group.append(drawing("title", {}, words),
+      drawing("line", {
+        class: edge.used ? "edge used" : "edge", x1: from.x, y1: from.y, x2: to.x, y2: to.y,
+        "stroke-width": widthOf(sum).toFixed(1),
+      }));
+    // Text beside the line, on its outer side.
+    const middle = { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 };
+    const length = Math.max(1, Math.hypot(to.x - from.x, to.y - from.y));
+    let aside = { x: -(to.y - from.y) / length, y: (to.x - from.x) / length };
+    if (aside.x * (middle.x - width / 2) + aside.y * (middle.y - height / 2) < 0) {
+      aside = { x: -aside.x, y: -aside.y };
+    }
+    const anchor = Math.abs(aside.x) < 0.35 ? "middle" : aside.x > 0 ? "start" : "end";
+    const spot = { x: middle.x + 16 * aside.x, y: middle.y + 20 * aside.y - 3 };
+    const text = drawing("text", { class: "edge-text", x: spot.x, y: spot.y, "text-anchor": anchor });
+    if (edge.cost !== null) text.append(drawing("tspan", {}, "cost " + edge.cost));
+    if (known) {
+      text.append(drawing("tspan", { class: "rate-text", x: spot.x, dy: edge.cost === null ? 0 : 15 },
+        bytes(sum) + "/s"));
+    }
+    group.append(text);
+    return [group];
+  }
+
+  // Where the name of a node goes: away from its links, below it when they are all around.
+  function labelSpot(node, edges) {
     const spot = places.get(node.id);
-    const group = drawing("g", { class: node.id === self ? "node self" : "node" });
-    group.append(
-      drawing("title", {}, node.id + (node.id === self ? " (this node)" : ", cost " + node.cost)),
-      drawing("circle", { cx: spot.x, cy: spot.y, r: 13 }),
-      drawing("text", { x: spot.x, y: spot.y + 30 }, node.id.length > 24 ? node.id.slice(0, 23) + "…" : node.id),
-      drawing("text", { class: "sub", x: spot.x, y: spot.y + 44 },
-        node.id === self ? "this node" : "cost " + node.cost));
+    let x = 0;
+    let y = 0;
+    for (const edge of edges.values()) {
+      const other = edge.ends[0] === node.id ? edge.ends[1] : edge.ends[1] === node.id ? edge.ends[0] : null;
+      const end = other === null ? null : places.get(other);
+      if (!end) continue;
+      const length = Math.max(1, Math.hypot(end.x - spot.x, end.y - spot.y));
+      x -= (end.x - spot.x) / length;
+      y -= (end.y - spot.y) / length;
+    }
+    if (Math.hypot(x, y) < 0.3 || Math.abs(y) >= Math.abs(x)) {
+      return { x: spot.x, y: y < -0.3 ? spot.y - 38 : spot.y + 36, anchor: "middle" };
+    }
+    return { x: spot.x + (x > 0 ? 26 : -26), y: spot.y, anchor: x > 0 ? "start" : "end" };
+  }
+
+  function drawNode(node, options, label) {
+    const spot = places.get(node.id);
+    const trouble = node.stuck > 0 || node.words === "does not answer" ? " bad"
+      : node.blocked > 0 || (node.words && node.words !== "running") ? " warn" : "";
+    const group = drawing("g", {
+      class: "node" + (node.id === options.own ? " self" : "") + (node.id === options.chosen ? " chosen" : "") +
+        trouble,
+      tabindex: 0, role: "button", "aria-label": "Look at node " + node.id,
+    });
+    const rates = node.rateIn === null || node.rateIn === undefined ? ""
+      : rate(node.rateIn) + " in, " + rate(node.rateOut) + " out /s";
+    const name = node.id.length > 24 ? node.id.slice(0, 23) + "…" : node.id;
+    group.append(drawing("title", {}, node.id + (node.id === options.own ? " (serves this page)" : ", cost " + node.cost) +
+        (node.words ? ", " + node.words : "") + "\nmessages from and to its clients: " + (rates || "not known")));
+    if (node.id === options.chosen) group.append(drawing("circle", { class: "halo", cx: spot.x, cy: spot.y, r: 20 }));
+    group.append(drawing("circle", { cx: spot.x, cy: spot.y, r: 13 }),
+      drawing("text", { class: "name", x: label.x, y: label.y, "text-anchor": label.anchor }, name),
+      drawing("text", { class: "sub", x: label.x, y: label.y + 14, "text-anchor": label.anchor },
+        node.words === "does not answer" ? node.words : rates));
+    group.onclick = () => options.choose(node.id);
+    group.onkeydown = (event) => { if (event.key === "Enter") options.choose(node.id); };
     return group;
   }
 
-  // `rates`: bytes per second over the connections to neighbours, by their id.
-  function draw(svg, nodes, self, rates) {
+  // `options`: own and chosen (ids), choose(id), flow(from, to): bytes per second or null.
+  function draw(svg, nodes, options) {
     const edges = edgesOf(nodes);
-    markUsed(nodes, edges, self);
+    markUsed(nodes, edges, options.own);
     const shape = nodes.map((node) => node.id).sort().join("\n") + "\n\n" + [...edges.keys()].sort().join("\n\n");
     if (shape !== drawn) {
       place(nodes, edges);
       drawn = shape;
     }
+    const focused = svg.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
     svg.replaceChildren();
-    for (const edge of edges.values()) svg.append(...drawEdge(edge, rates, self));
-    for (const node of nodes) svg.append(drawNode(node, self));
+    for (const edge of edges.values()) svg.append(...drawEdge(edge, options.flow));
+    for (const node of nodes) {
+      const made = drawNode(node, options, labelSpot(node, edges));
+      svg.append(made);
+      if (focused === made.getAttribute("aria-label")) made.focus();
+    }
     return edges.size;
   }
 

@@ -3,6 +3,7 @@
 #include "mgmt/agent.h"
 #include "mgmt/amqp_value.h"
 #include "mgmt/http_site.h"
+#include "mgmt/remote_nodes.h"
 #include "tests/mgmt/fake_source.h"
 
 #include <cstdio>
@@ -68,6 +69,19 @@ bool feed_agent(std::string_view message) {
     return replies == 1;
 }
 
+// Nothing that comes unasked is an answer; what is one ends no more than its question.
+void feed_remote(std::string_view message) {
+    std::size_t sent = 0;
+    mgmt::RemoteNodes remote{"A", 1, [&](std::string&&, std::string&&) { ++sent; }};
+    std::size_t answers = 0;
+    remote.query({.node = "B", .type = mgmt::find_type("router")},
+                 [&](mgmt::RemoteRows&&) { ++answers; });
+    const bool taken = remote.on_message(message);
+    require(sent == 1, "not one question");
+    require(answers == (taken ? 1U : 0U), "an answer that was not taken, or not given");
+    require(remote.pending() == 1 - answers, "a question is lost");
+}
+
 bool feed_site(std::string_view target) {
     mgmt::test::FakeSource source = node();
     mgmt::HttpSite site{source, [] { return std::string{}; }};
@@ -84,7 +98,11 @@ bool feed_site(std::string_view target) {
 
 bool feed_mgmt(const std::uint8_t* data, std::size_t size) {
     const std::string input(data, data + size);
-    return input.starts_with('/') ? feed_site(input) : feed_agent(input);
+    if (input.starts_with('/')) {
+        return feed_site(input);
+    }
+    feed_remote(input);
+    return feed_agent(input);
 }
 
 }  // namespace amqmesh::fuzz

@@ -1,5 +1,7 @@
 #include "mgmt/http_site.h"
 
+#include "mgmt/amqp_value.h"
+#include "mgmt/message.h"
 #include "tests/mgmt/fake_source.h"
 
 #include <gmock/gmock.h>
@@ -7,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include <string>
+#include <vector>
 
 namespace amqmesh::mgmt::test {
 namespace {
@@ -36,6 +39,7 @@ class HttpSiteTest : public testing::Test {
 
     FakeSource source;
     std::string missing;
+    std::vector<Request> requests;  // to other nodes
     HttpSite site{source, [this] { return missing; }};
 };
 
@@ -90,9 +94,49 @@ TEST_F(HttpSiteTest, TheConsoleIsBuiltIn) {
             ++found;
         }
     }
-    EXPECT_EQ(found, 6U);
+    EXPECT_EQ(found, 8U);
     EXPECT_EQ(get("/console.js").content_type, "text/javascript; charset=utf-8");
     EXPECT_EQ(get("/console.css").content_type, "text/css; charset=utf-8");
+}
+
+TEST_F(HttpSiteTest, EntitiesOfAnotherNode) {
+    source.routers = {"A", "B/1 ä"};
+    std::vector<std::string> asked;
+    RemoteNodes nodes{"A", 1, [&](std::string&& address, std::string&& message) {
+                          asked.push_back(std::move(address));
+                          requests.push_back(*decode_request(message));
+                      }};
+    HttpSite mesh{source, [] { return std::string{}; }, {}, {.own_id = "A", .nodes = &nodes}};
+    HttpResponse result{.status = 0};
+    mesh.get("/api/router.link?attributes=identity,linkDir&node=B%2F1%20%C3%A4&count=2",
+             [&](HttpResponse&& response) { result = std::move(response); });
+    ASSERT_EQ(asked, std::vector<std::string>{"amqp:/_topo/0/B/1 ä/$management"});
+    EXPECT_EQ(result.status, 0) << "there is no answer yet";
+    const auto answer = [&](List rows) {
+        std::string reply = encode_response(requests.back(), Code::kOk, "OK");
+        ValueWriter{reply}.value(
+            Map{{"attributeNames", List{"identity", "linkDir"}}, {"results", std::move(rows)}});
+        EXPECT_TRUE(nodes.on_message(reply));
+    };
+    answer({Value{List{"1.0.in", "in"}}, Value{List{"2.0.in", "in"}}});
+    EXPECT_EQ(result.status, 200);
+    EXPECT_EQ(result.body,
+              R"({"total":null,"offset":0,"results":[{"identity":"1.0.in","linkDir":"in"},)"
+              R"({"identity":"2.0.in","linkDir":"in"}]})"
+              "\n")
+        << "after a full page there may be more";
+    mesh.get("/api/router.link?node=B%2F1%20%C3%A4&offset=7",
+             [&](HttpResponse&& response) { result = std::move(response); });
+    answer({Value{List{"3.0.in", "in"}}});
+    EXPECT_THAT(result.body, HasSubstr(R"({"total":8,"offset":7)"));
+    mesh.get("/api/connector?node=A",
+             [&](HttpResponse&& response) { result = std::move(response); });
+    EXPECT_THAT(result.body, HasSubstr(R"("total":3)")) << "itself it need not ask";
+    mesh.get("/api/connector?node=C",
+             [&](HttpResponse&& response) { result = std::move(response); });
+    EXPECT_EQ(result.status, 404);
+    EXPECT_EQ(asked.size(), 2U);
+    EXPECT_EQ(get("/api/connector?node=B").status, 404) << "no mesh at all";
 }
 
 TEST_F(HttpSiteTest, RefusesNonsense) {

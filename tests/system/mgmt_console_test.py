@@ -38,6 +38,9 @@ class Console(ConsoleMeshTest):
         client = clients.connect(node)
         client.receiver("traffic/busy")
         sender = client.sender("traffic/busy")
+        other = Clients()
+        self.addCleanup(other.close)
+        other.connect(self.shared.nodes["B"])
         # Nobody consumes this one; a consumer of that one gives no credit.
         client.sender("<img src=x>")
         client.receiver("slow/consumer", window=0)
@@ -51,13 +54,14 @@ class Console(ConsoleMeshTest):
         self.addCleanup(browser.kill)
 
         def go_on():
+            other.container.process()
             if sender.credit > 0:
                 sender.send("x")
             return browser.poll() is not None
         clients.wait(go_on, "the browser", deadline_s=max(100, 3 * DEADLINE_S))
         output = browser.communicate()[0]
         self.assertEqual(0, browser.returncode, output)
-        self.assertEqual(6, output.count("ok "), output)
+        self.assertEqual(8, output.count("ok "), output)
 
 
 if __name__ == "__main__":

@@ -111,6 +111,30 @@ class HttpListener(MeshTest):
         self.assertEqual(400, self.get("/api/router?attributes=nonsense")[0])
         self.assertEqual("B", json.loads(self.get("/api/router")[2])["results"][0]["id"])
 
+    def test_entities_of_another_node(self):
+        rows = json.loads(self.get("/api/router?node=A&attributes=id,mode")[2])
+        self.assertEqual({"total": 1, "offset": 0, "results": [{"id": "A", "mode": "interior"}]}, rows)
+        links = json.loads(self.get("/api/router.adjacency?node=A")[2])["results"]
+        self.assertEqual(["B"], [link["neighbour"] for link in links])
+        self.assertGreater(links[0]["bytesIn"], 0)
+        self.assertEqual(404, self.get("/api/router?node=nowhere")[0])
+
+    def test_a_node_that_is_silent_is_told(self):
+        mesh = self.own_mesh()
+        first = mesh.add("X")
+        second = mesh.add("Y", [first])
+        second.stop()
+        with_http(second)
+        second.sections["router"] = dict(second.config()["router"], heartbeatMultiplier=100)  # it is not missed
+        self.node = second.start()
+        poll_until(lambda: self.get("/api/router?node=X")[0] == 200, "the other node")
+        first.pause()
+        self.addCleanup(first.resume)
+        status, _, text = self.get("/api/router?node=X")
+        self.assertEqual((504, {"error": "X does not answer"}), (status, json.loads(text)))
+        first.resume()
+        poll_until(lambda: self.get("/api/router?node=X")[0] == 200, "an answer")
+
     def test_strangers_do_no_harm(self):
         for garbage in (b"AMQP\0\1\0\0", b"\xff" * 5000, b"GET / HTTP/9.9\r\n\r\n", b"\r\n\r\n", b"GET "):
             with socket.create_connection(("127.0.0.1", self.node.ports["http"]), timeout=DEADLINE_S) as peer:

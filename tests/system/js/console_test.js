@@ -47,6 +47,27 @@ async function look(page) {
   await page.click("th:has-text('Cost')");
   await page.waitForFunction(() => document.querySelector("tbody td").textContent !== "A");
   console.log("ok has tables that can be sorted");
+
+  // Of the links between other nodes, too.
+  await page.waitForFunction(() => document.querySelectorAll("#mesh .rate-text").length === 3);
+  const costs = await page.$$eval("#mesh .edge-text tspan:first-child", (all) => all.map((one) => one.textContent));
+  assert.deepStrictEqual(costs.sort(), ["cost 1", "cost 1", "cost 3"]);
+  await page.click("nav button:has-text('Mesh links')");
+  await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 6 &&
+    [...document.querySelectorAll("tbody td:nth-child(4)")].every((one) => one.textContent !== "-"));
+  console.log("ok shows rates and costs of every link of the mesh");
+
+  await page.click("#mesh .node[aria-label='Look at node B'] circle");
+  await page.waitForFunction(() => document.querySelector("#id").textContent === "B");
+  assert.match(await page.textContent("#about"), new RegExp("seen through " + id + "$"));
+  await page.click("nav button:has-text('Connections')");
+  await page.waitForFunction(() => document.querySelector("tbody").textContent.includes("client-1"));
+  assert.strictEqual((await page.$$("tbody tr")).length, 3); // that, and two neighbours
+  await page.reload(); // the address of the page names the node
+  await page.waitForFunction(() => document.querySelector("#id").textContent === "B");
+  await page.selectOption("#node", id);
+  await page.waitForFunction((name) => document.querySelector("#id").textContent === name, id);
+  console.log("ok looks at another node");
 }
 
 async function run() {
