@@ -50,7 +50,8 @@ struct ConnectorConfig : EndpointConfig {};
 enum class RouterMode : std::uint8_t { kStandalone, kInterior };
 
 struct Configuration {
-    std::string file;  ///< where it was read from; empty: not from a file
+    std::string file;    ///< where it was read from; empty: not from a file
+    std::string record;  ///< file for the routing core's events; empty: none (command line only)
     std::string id;
     RouterMode mode = RouterMode::kStandalone;
     std::uint16_t workers = 1;

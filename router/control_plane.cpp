@@ -76,6 +76,14 @@ ControlPlane::ControlPlane(const Options& options, ControlOutlet& outlet, Endpoi
 
 ControlPlane::~ControlPlane() = default;
 
+bool ControlPlane::record(const std::string& path, std::string& why) {
+    if (!node_) {
+        why = "only an interior router has routing to record";
+        return false;
+    }
+    return node_->record(path, why);
+}
+
 void ControlPlane::start(routing::Time now) {
     apply_addresses();
     builder_.set_topology(lone_topology(configuration_));

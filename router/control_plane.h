@@ -39,6 +39,9 @@ class ControlPlane {
     ControlPlane(const ControlPlane&) = delete;
     ControlPlane& operator=(const ControlPlane&) = delete;
 
+    /// Records the routing core's life. False with `why`. REQUIRES: before start().
+    bool record(const std::string& path, std::string& why);
+
     /// The first table is published and the node begins its life.
     void start(routing::Time now);
     void on_report(routing::Time now, link::Report&& report);

@@ -483,6 +483,9 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
 
     // -- life -------------------------------------------------------------------------------------
     bool open(std::string& why) {
+        if (!configuration.record.empty() && !control.record(configuration.record, why)) {
+            return false;
+        }
         for (std::size_t i = 0; i < configuration.listeners.size(); ++i) {
             const ListenerConfig& config = configuration.listeners[i];
             std::string reason;

@@ -22,6 +22,7 @@ namespace {
 struct Arguments {
     std::string config;
     std::string check;
+    std::string record;
 };
 
 // Every connection needs a descriptor: take all that the system allows.
@@ -65,11 +66,12 @@ int check(const std::string& path) {
     return 0;
 }
 
-int serve(const std::string& path) {
+int serve(const std::string& path, const std::string& record) {
     std::optional<Configuration> configuration = load(path);
     if (!configuration) {
         return 1;
     }
+    configuration->record = record;
     std::string why;
     if (!log::configure(configuration->logs, why)) {
         return fail(why);
@@ -102,9 +104,16 @@ int run(int argc, char** argv) {
     auto* checked =
         app.add_option("--check", arguments.check, "validate a configuration file and exit");
     config->excludes(checked);
-    app.require_option(1);
+    app.add_option("--record",
+                   arguments.record,
+                   "write all events of the routing core to this file, to be handled again by "
+                   "amqmesh-sim --playback")
+        ->needs(config)
+        ->option_text("FILE");
+    app.require_option(1, 2);
     CLI11_PARSE(app, argc, argv);
-    return arguments.check.empty() ? serve(arguments.config) : check(arguments.check);
+    return arguments.check.empty() ? serve(arguments.config, arguments.record)
+                                   : check(arguments.check);
 }
 
 }  // namespace

@@ -30,7 +30,14 @@ NodeDriver::NodeDriver(routing::Config config,
                        std::uint64_t seed,
                        routing::ForwardingTableBuilder& builder,
                        ControlOutlet& outlet)
-    : node_(std::move(config), seed), builder_(builder), outlet_(outlet) {}
+    : made_{std::move(config), seed},
+      node_(made_.config, seed),
+      builder_(builder),
+      outlet_(outlet) {}
+
+bool NodeDriver::record(const std::string& path, std::string& why) {
+    return recorder_.open(path, made_, why);
+}
 
 void NodeDriver::start(routing::Time now, std::uint64_t wall_clock_ms) {
     handle(now, routing::event::Start{wall_clock_ms});
@@ -154,7 +161,9 @@ void NodeDriver::handle(routing::Time now, const routing::Event& event) {
     const routing::Time begun = router::now();
     // What answers a question to the workers comes with the time at which that was asked.
     latest_ = std::max(latest_, now);
+    recorder_.before(latest_, event);
     node_.handle(latest_, event, effects_);
+    recorder_.after(node_, event, effects_);
     if (effects_.ran_spf) {
         spf_times_.last = router::now() - begun;
         spf_times_.longest = std::max(spf_times_.longest, spf_times_.last);

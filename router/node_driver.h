@@ -5,12 +5,14 @@
 
 #include "link/control_messages.h"
 #include "router/control_outlet.h"
+#include "router/session_recorder.h"
 #include "routing/forwarding_table.h"
 #include "routing/node.h"
 
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
 
 namespace amqmesh::router {
 
@@ -21,6 +23,10 @@ class NodeDriver {
                std::uint64_t seed,
                routing::ForwardingTableBuilder& builder,
                ControlOutlet& outlet);
+
+    /// Writes everything that the node is told to a file, from its start on. False with `why`.
+    /// REQUIRES: before start().
+    bool record(const std::string& path, std::string& why);
 
     void start(routing::Time now, std::uint64_t wall_clock_ms);
     /// No transit, and own consumers only where there are no others; or that undone.
@@ -66,7 +72,9 @@ class NodeDriver {
     [[nodiscard]] std::optional<routing::AdjacencyId> adjacency(
         const link::ConnectionId& connection) const;
 
+    const routing::RecordedNode made_;
     routing::Node node_;
+    SessionRecorder recorder_;
     routing::ForwardingTableBuilder& builder_;
     ControlOutlet& outlet_;
     routing::Effects effects_;

@@ -2,6 +2,7 @@
 #include "tests/sim/experiment.h"
 #include "tests/sim/histogram.h"
 #include "tests/sim/orders.h"
+#include "tests/sim/playback.h"
 #include "tests/sim/swarm.h"
 #include "tests/sim/targets.h"
 
@@ -33,6 +34,7 @@ struct Arguments {
     bool quiet = false;
     std::string svg;
     std::string targets;
+    std::string recording;
     std::size_t orders = 0;
     std::size_t happenings = 1;
     std::size_t states = 200'000;
@@ -296,6 +298,32 @@ int run_orders(const Arguments& arguments) {
     return failures == 0 ? 0 : 1;
 }
 
+// A life that amqmeshd recorded, once more.
+int run_playback(const Arguments& arguments) {
+    std::ifstream file(arguments.recording);
+    if (!file) {
+        std::fprintf(stderr, "amqmesh-sim: cannot read %s\n", arguments.recording.c_str());
+        return 2;
+    }
+    OnStep tell;
+    if (!arguments.quiet) {
+        tell =
+            [](std::size_t, const routing::RecordedEvent& event, const routing::Effects& effects) {
+                std::printf("%s\n", in_words(event, effects).c_str());
+            };
+    }
+    const Playback played = play(file, tell);
+    std::printf("%zu events over %.3f s: ",
+                played.steps,
+                static_cast<double>(played.to - played.from) / routing::kSecond);
+    if (played.failure.empty()) {
+        std::printf("all outcomes as recorded\n");
+        return 0;
+    }
+    std::printf("line %zu: %s\n", played.line, played.failure.c_str());
+    return 1;
+}
+
 int run(int argc, char** argv) {
     Arguments arguments;
     CLI::App app(
@@ -319,6 +347,10 @@ int run(int argc, char** argv) {
                    arguments.targets,
                    "measure everything that has a target; FOLDER holds the *.edges files")
         ->option_text("FOLDER");
+    app.add_option("--playback",
+                   arguments.recording,
+                   "handle again what `amqmeshd --record` wrote, say what happened and compare")
+        ->option_text("FILE");
     app.add_option("--orders",
                    arguments.orders,
                    "look at all orders of messages in every mesh of up to so many routers")
@@ -332,6 +364,9 @@ int run(int argc, char** argv) {
     CLI11_PARSE(app, argc, argv);
     if (!arguments.targets.empty()) {
         return run_targets(arguments);
+    }
+    if (!arguments.recording.empty()) {
+        return run_playback(arguments);
     }
     if (arguments.orders > 0) {
         return run_orders(arguments);

@@ -2,6 +2,7 @@
 
 #include "routing/assert.h"
 #include "routing/hash.h"
+#include "routing/recording.h"
 
 #include <algorithm>
 #include <bit>
@@ -362,9 +363,22 @@ void World::send(std::size_t index, std::size_t from_end, const routing::Send& m
     transmit(index, from_end, std::move(item), size);
 }
 
+void World::record(std::size_t router, std::string& recording) {
+    AMQMESH_ASSERT(!routers_[router].node);
+    routers_[router].recording = &recording;
+}
+
 void World::handle(std::size_t router, const routing::Event& event) {
     effects_.clear();
+    std::string* recording = routers_[router].recording;
+    if (recording != nullptr) {
+        *recording += routing::record(now_, event);
+    }
     routers_[router].node->handle(now_, event, effects_);
+    if (recording != nullptr) {
+        const auto outcome = routing::outcome_of(*routers_[router].node, event, effects_);
+        *recording += routing::record(outcome);
+    }
     if ((totals_.events & check_mask_) == 0) {
         routers_[router].node->check_invariants();
     }
@@ -495,13 +509,16 @@ void World::start(std::size_t index) {
     router.paused = false;
     router.inbox.clear();
     router.tick_at = 0;
-    router.node =
-        std::make_unique<routing::Node>(routing::Config{.name = router.name,
-                                                        .heartbeat_ms = options_.heartbeat_ms,
-                                                        .detect_mult = options_.detect_mult,
-                                                        .max_paths = options_.max_paths,
-                                                        .limits = options_.limits},
-                                        random_.next());
+    const routing::RecordedNode made = {{.name = router.name,
+                                         .heartbeat_ms = options_.heartbeat_ms,
+                                         .detect_mult = options_.detect_mult,
+                                         .max_paths = options_.max_paths,
+                                         .limits = options_.limits},
+                                        random_.next()};
+    if (router.recording != nullptr) {
+        *router.recording = routing::record(made);
+    }
+    router.node = std::make_unique<routing::Node>(made.config, made.seed);
     handle(index, event::Start{router.clock_ms});
     for (const auto& [key, address] : router.local) {
         handle(index, event::LocalAddress{key, address.treatment, address.weight, true});
@@ -527,6 +544,7 @@ void World::crash(std::size_t index, bool silent) {
         }
     }
     add(past_marks_, router.node->summary().marks);
+    router.recording = nullptr;
     router.node.reset();
     router.cables.clear();
     router.mirror = Mirror();

@@ -105,6 +105,7 @@ struct Router {
     Mirror mirror;
     std::uint64_t duplicate_id_notes = 0;
     Time disturbed_at = 0;  ///< last start, crash, stop or pause
+    std::string* recording = nullptr;
 };
 
 /// One direction of a connection.
@@ -194,6 +195,9 @@ class World {
     void set_address(std::size_t router,
                      const std::string& key,
                      std::optional<Mirror::Address> address);
+
+    /// Keeps the router's next life, from its start on, in `recording` (not owned).
+    void record(std::size_t router, std::string& recording);
 
     /// A multicast delivery to all routers, from this one.
     void send_probe(std::size_t origin);

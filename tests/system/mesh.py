@@ -68,8 +68,10 @@ def poll_until(condition, what, deadline_s=None, interval_s=0.02):
 class Node:
     """One amqmeshd. Its listeners are `normal` for clients and `inter-router` for other nodes."""
 
-    def __init__(self, folder, name, connect_to=(), sections=None, mode="interior", workers=2, listener=None):
+    def __init__(self, folder, name, connect_to=(), sections=None, mode="interior", workers=2, listener=None,
+                 arguments=()):
         self.name = name
+        self.arguments = list(arguments)
         self.folder = Path(folder)
         self.log_path = self.folder / f"{name}.log"
         self.process = None
@@ -114,8 +116,8 @@ class Node:
         environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + \
             ":quarantine_size_mb=4:thread_local_quarantine_size_kb=64"
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([program("amqmeshd"), "--config", str(path)], stderr=log, stdout=log,
-                                            stdin=subprocess.DEVNULL, env=environment)
+            command = [program("amqmeshd"), "--config", str(path), *self.arguments]
+            self.process = subprocess.Popen(command, stderr=log, stdout=log, stdin=subprocess.DEVNULL, env=environment)
         for listener in self.config()["listener"]:
             name = listener["name"]
             if name in self.ports:

@@ -77,5 +77,47 @@ class Observed(MeshTest):
         self.assertEqual(1, len(found["routing"]))
 
 
+class Recorded(MeshTest):
+    """`amqmeshd --record` writes what the routing core is told; `amqmesh-sim --playback` lives it again."""
+
+    def test_a_session_of_the_daemon_plays_back(self):
+        clients = Clients()
+        self.addCleanup(clients.close)
+        mesh = self.own_mesh()
+        recording = mesh.folder / "b.recording"
+        a = mesh.add("A")
+        b = mesh.add("B", connect_to=[a], arguments=["--record", str(recording)])
+        c = mesh.add("C", connect_to=[b])
+        wait_for_mesh(clients, [a, b, c])
+        c.kill()
+        routing = Management(clients.connect(a))
+        poll_until(lambda: [row["id"] for row in routing.query("router.node")] == ["A", "B"], "C is gone")
+        b.stop()
+        played = subprocess.run([program("amqmesh-sim"), "--playback", str(recording)], capture_output=True,
+                                text=True, timeout=60)
+        self.assertEqual(0, played.returncode, played.stdout[-2000:] + played.stderr)
+        self.assertIn("all outcomes as recorded", played.stdout)
+        for part in ("ADJ_FULL neighbour C is up", "drain", "route C cost", "stop"):
+            self.assertIn(part, played.stdout)
+        # As after a crash, but with a word changed: the line is told.
+        lines = recording.read_text().splitlines()
+        last = max(number for number, line in enumerate(lines) if line.startswith("<"))
+        lines[last] = "< 0 0"
+        recording.write_text("\n".join(lines) + "\n")
+        played = subprocess.run([program("amqmesh-sim"), "--quiet", "--playback", str(recording)],
+                                capture_output=True, text=True, timeout=60)
+        self.assertEqual(1, played.returncode)
+        self.assertIn(f"line {last + 1}: other effects than recorded", played.stdout)
+
+    def test_a_file_that_cannot_be_written_is_told_at_the_start(self):
+        folder = self.own_mesh().folder
+        config = folder / "x.yaml"
+        config.write_text("router:\n  id: X\n  mode: interior\n")
+        ended = subprocess.run([program("amqmeshd"), "--config", str(config), "--record", str(folder / "no" / "file")],
+                               capture_output=True, text=True, timeout=60)
+        self.assertEqual(1, ended.returncode)
+        self.assertIn("cannot record to", ended.stderr)
+
+
 if __name__ == "__main__":
     unittest.main()
