@@ -146,7 +146,7 @@ void Node::Impl::on(const event::SetCost& change) {
     adjacency->cost = std::clamp<Cost>(change.cost, 1, 65'535);
     adjacency->hello_owed = true;
     if (adjacency->state == AdjacencyState::kFull) {
-        originate();
+        request_origination();  // at once, unless costs change all the time
     }
 }
 

@@ -142,8 +142,10 @@ void Node::Impl::on_own_lsp(Adjacency& adjacency, const Lsp& lsp, std::uint64_t 
         mark(Mark::kOwnEcho);
         if (lsp.incarnation >= incarnation_) {
             mark(Mark::kOwnIncarnation);
-            incarnation_ = lsp.incarnation + 1;
-            sequence_ = 0;
+            // At the end of the range only the sequence is left to go beyond it.
+            const bool last = lsp.incarnation == kIncarnationMax;
+            incarnation_ = last ? kIncarnationMax : lsp.incarnation + 1;
+            sequence_ = last ? lsp.seq : 0;
         }
         // However many copies come meanwhile, they put the renewal off no further.
         renewal_due_ = true;
@@ -226,7 +228,8 @@ void Node::Impl::release_deferred() {
     }
 }
 
-// Good news: at once after a quiet time, then with growing pauses while changes keep coming.
+// Good news and costs: at once after a quiet time, then with growing pauses while changes keep
+// coming. Losses do not wait: damping bounds how often a neighbour can be lost.
 void Node::Impl::request_origination() {
     if (now_ >= last_origination_ + kOriginationQuiet) {
         origination_interval_ = 0;

@@ -141,7 +141,8 @@ void Node::Impl::check_invariants() const {
         const auto it = adjacencies_.find(link.link_id);
         AMQMESH_ASSERT(it != adjacencies_.end());
         AMQMESH_ASSERT(it->second.state == AdjacencyState::kFull);
-        AMQMESH_ASSERT(it->second.peer == link.peer && it->second.cost == link.cost);
+        AMQMESH_ASSERT(it->second.peer == link.peer);
+        AMQMESH_ASSERT(it->second.cost == link.cost || origination_due_.has_value());
     }
     AMQMESH_ASSERT(own.lsp.links.size() == full || origination_due_.has_value());
     // No route leaves over anything but a FULL adjacency.

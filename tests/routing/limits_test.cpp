@@ -1,0 +1,226 @@
+// What a neighbour's records may not do to a node (ROUTING 1.11), how fast they may come (1.4), and
+// that they are passed on as they are.
+#include "routing/hash.h"
+#include "routing/origin_addresses.h"
+#include "tests/routing/pair.h"
+
+#include <gtest/gtest.h>
+
+namespace amqmesh::routing {
+namespace {
+
+Lsp lsp_of(const std::string& name, std::uint64_t incarnation, std::uint64_t seq) {
+    return {.rid = router_id(name),
+            .incarnation = incarnation,
+            .seq = seq,
+            .life = incarnation,
+            .name = name,
+            .area = "0"};
+}
+
+FloodedLsp flooded(const std::string& body) {
+    return {.body = body, .lifetime_ms = 600'000, .hash = hash_bytes(body)};
+}
+
+// One node under test with a neighbour that is played by hand, and a real one behind it.
+class Middle {
+  public:
+    explicit Middle(Limits limits = {})
+        : pair(Config{.name = "a", .limits = limits}, {.name = "b"}) {
+        pair.connect();
+        pair.run_for(3 * kSecond);
+    }
+
+    // From b's side of the link, past b.
+    void receive(const Flood& flood) {
+        pair.sides[0].handle(pair.now, event::Frame{pair.link, encode(flood)});
+    }
+
+    void receive(const Lsp& lsp) {
+        receive(Flood{.lsps = {flooded(encode_lsp(lsp))}, .deltas = {}});
+    }
+
+    [[nodiscard]] std::size_t known() const {
+        return pair.sides[0].node.view(pair.now).routers.size();
+    }
+
+    Pair pair;
+};
+
+TEST(Limits, RoutersBeyondTheLimitAreNotStoredAndNobodysFault) {
+    Middle middle(Limits{.routers = 4});
+    for (int i = 0; i < 20; ++i) {
+        middle.receive(lsp_of("r" + std::to_string(i), 5, 1));
+    }
+    EXPECT_EQ(middle.known(), 4U);
+    EXPECT_EQ(middle.pair.counters(0).over_limit, 18U);
+    EXPECT_TRUE(middle.pair.sides[0].closes.empty());
+    middle.receive(lsp_of("r1", 5, 2));
+    EXPECT_EQ(middle.pair.counters(0).over_limit, 18U) << "who is known may say more";
+}
+
+TEST(Limits, TheDatabaseHasABound) {
+    Middle middle(Limits{.database_bytes = 2000});
+    for (int i = 0; i < 200; ++i) {
+        middle.receive(lsp_of("some.longer.router.name." + std::to_string(i), 5, 1));
+    }
+    EXPECT_LT(middle.known(), 40U);
+    EXPECT_GT(middle.pair.counters(0).over_limit, 150U);
+    EXPECT_TRUE(middle.pair.sides[0].closes.empty());
+}
+
+AddressDelta step(std::uint64_t seq, std::uint32_t first, std::uint32_t count) {
+    AddressDelta delta = {
+        .rid = router_id("far"), .incarnation = 5, .base = seq - 1, .seq = seq, .add = {}};
+    for (std::uint32_t i = first; i < first + count; ++i) {
+        delta.add.push_back({.id = i, .key = "key." + std::to_string(i)});
+    }
+    return delta;
+}
+
+TEST(Limits, AnOriginsAddressesHaveABound) {
+    // The digest of each table comes from a node without that limit.
+    Middle generous;
+    Middle strict(Limits{.addresses_per_origin = 10});
+    OriginAddresses truth;
+    for (Middle* middle : {&generous, &strict}) {
+        middle->receive(lsp_of("far", 5, 1));
+    }
+    for (std::uint64_t seq = 1; seq <= 3; ++seq) {
+        AddressDelta delta = step(seq, static_cast<std::uint32_t>(5 * seq), 5);
+        delta.digest = *truth.content_after(delta);
+        const std::string body = encode_delta(delta);
+        std::vector<AddressDiff> diffs;
+        ASSERT_EQ(truth.apply_step(delta, body, Limits{}, diffs), OriginAddresses::Applied::kDone);
+        for (Middle* middle : {&generous, &strict}) {
+            middle->receive(Flood{.lsps = {}, .deltas = {{body, hash_bytes(body)}}});
+        }
+    }
+    EXPECT_EQ(generous.pair.sides[0].addresses.size(), 15U);
+    EXPECT_EQ(strict.pair.sides[0].addresses.size(), 10U);
+    EXPECT_EQ(strict.pair.counters(0).over_limit, 1U);
+    EXPECT_TRUE(strict.pair.sides[0].closes.empty());
+}
+
+// A later version's router may say things that this one does not know.
+TEST(Flooding, UnknownFieldsArePassedOnByteForByte) {
+    Middle middle;
+    std::string body = encode_lsp(lsp_of("far", 5, 1));
+    body += std::string("\xfa\x07\x05") + "later";  // field 127, five bytes
+    middle.receive(Flood{.lsps = {flooded(body)}, .deltas = {}});
+    EXPECT_EQ(middle.known(), 3U);
+
+    Side third(Config{.name = "c"});
+    third.handle(middle.pair.now, event::Start{1'700'000'000'000});
+    Side& a = middle.pair.sides[0];
+    a.out.clear();
+    a.handle(middle.pair.now, event::LinkUp{77, 1});
+    a.handle(middle.pair.now, event::Credit{77, kCredit});
+    third.handle(middle.pair.now, event::LinkUp{77, 1});
+    third.handle(middle.pair.now, event::Credit{77, kCredit});
+    bool passed = false;
+    for (int i = 0; i < 20; ++i) {
+        for (auto [from, to] : {std::pair(&a, &third), std::pair(&third, &a)}) {
+            while (!from->out.empty()) {
+                const Send send = from->out.front();
+                from->out.pop_front();
+                Message message;
+                if (send.link != 77 || decode(send.bytes, Limits{}, message) != Fault::kNone) {
+                    continue;
+                }
+                if (const auto* flood = std::get_if<Flood>(&message)) {
+                    passed = passed || std::any_of(flood->lsps.begin(),
+                                                   flood->lsps.end(),
+                                                   [&](const auto& l) { return l.body == body; });
+                }
+                to->handle(middle.pair.now, event::Frame{77, send.bytes});
+            }
+        }
+    }
+    EXPECT_TRUE(passed);
+    EXPECT_EQ(third.node.view(middle.pair.now).lsdb_digest,
+              a.node.view(middle.pair.now).lsdb_digest);
+}
+
+// Ten a second and five at once are passed on as they come; more are stored, and the newest goes
+// on later.
+TEST(Flooding, OriginsThatChangeTooOftenAreHeldBackNotLost) {
+    Middle middle;
+    Side& a = middle.pair.sides[0];
+    a.handle(middle.pair.now, event::LinkUp{77, 1});  // a neighbour that never answers
+    const auto sent = [&] { return middle.pair.counters(0).lsp_sent; };
+    std::uint64_t seq = 0;
+    const std::uint64_t before = sent();
+    for (int i = 0; i < 40; ++i) {
+        middle.receive(lsp_of("far", 5, ++seq));
+        middle.pair.exchange();
+    }
+    EXPECT_EQ(middle.pair.sides[0].node.view(middle.pair.now).routers.at(2).sequence, 40U);
+    EXPECT_EQ(sent(), before) << "to whom it came from it does not go back";
+    EXPECT_GE(middle.pair.sides[0]
+                  .node.view(middle.pair.now)
+                  .marks[static_cast<std::size_t>(Mark::kDeferred)],
+              1U);
+    middle.pair.run_for(kSecond);
+    EXPECT_EQ(middle.pair.sides[1].node.view(middle.pair.now).routers.size(), 2U);
+}
+
+// A record of ours from the end of the range, which only a broken or hostile router can have made.
+TEST(OwnEcho, FromTheEndOfTheRangeIsOutbidAllTheSame) {
+    Middle middle;
+    Lsp absurd = lsp_of("a", kIncarnationMax, 7);
+    middle.receive(absurd);
+    middle.pair.exchange();
+    middle.pair.run_for(2 * kSecond);
+    const auto own = middle.pair.sides[1].node.view(middle.pair.now).routers.at(0);
+    EXPECT_EQ(own.name, "a");
+    EXPECT_EQ(own.incarnation, kIncarnationMax);
+    EXPECT_GT(own.sequence, 7U);
+    EXPECT_EQ(middle.pair.state(1), AdjacencyState::kFull);
+    EXPECT_EQ(middle.pair.counters(1).malformed, 0U);
+}
+
+// Costs that change all the time are told at growing intervals; the last one always.
+TEST(Origination, ChangesOfCostAreToldAtGrowingIntervals) {
+    Pair pair;
+    pair.connect(2);
+    pair.run_for(5 * kSecond);
+    const std::uint64_t before = pair.counters(0).originations;
+    for (Cost cost = 10; cost < 510; ++cost) {
+        pair.sides[0].handle(pair.now, event::SetCost{pair.link, cost});
+        pair.exchange();
+        pair.run_for(2 * kMillisecond);
+    }
+    const std::uint64_t storm = pair.counters(0).originations - before;
+    EXPECT_GE(storm, 4U);
+    EXPECT_LE(storm, 8U) << "0, 20, 60, 140, 300, 620 ms …";
+    pair.run_for(kSecond);
+    EXPECT_EQ(pair.sides[1].routes.back().cost, 509U);
+    EXPECT_EQ(pair.sides[0].routes.back().cost, 509U);
+}
+
+TEST(ParallelLinks, TheCheapestOfThoseThatAreThere) {
+    Pair pair;
+    pair.connect(3);
+    const AdjacencyId dear = pair.link;
+    for (Side& side : pair.sides) {
+        side.handle(pair.now, event::LinkUp{50, 1});
+        side.handle(pair.now, event::Credit{50, kCredit});
+    }
+    pair.exchange();
+    pair.run_for(500 * kMillisecond);
+    const auto route = [&](std::size_t side) { return pair.sides[side].routes.back(); };
+    for (const std::size_t side : {0U, 1U}) {
+        EXPECT_EQ(route(side).cost, 1U);
+        EXPECT_EQ(route(side).next_hops, std::vector<AdjacencyId>{50});
+    }
+    pair.sides[0].handle(pair.now, event::LinkDown{50});
+    EXPECT_EQ(route(0).cost, 3U) << "in the same step";
+    EXPECT_EQ(route(0).next_hops, std::vector<AdjacencyId>{dear});
+    pair.exchange();
+    EXPECT_EQ(route(1).cost, 3U) << "one end's word is enough";
+    EXPECT_EQ(route(1).next_hops, std::vector<AdjacencyId>{dear});
+}
+
+}  // namespace
+}  // namespace amqmesh::routing
