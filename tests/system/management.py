@@ -4,7 +4,10 @@ import time
 
 from proton import Message
 
-from mesh import DEADLINE_S
+from clients import Clients
+from mesh import DEADLINE_S, MeshTest
+
+HTTP = {"name": "http", "host": "127.0.0.1", "port": 0, "http": True}
 
 
 class ManagementError(Exception):
@@ -76,3 +79,31 @@ def wait_for_mesh(clients, nodes, names=None):
                 raise AssertionError(f"{node.name} does not see {names}: {management.query('router.node')}")
         connection.close()
     return time.monotonic() - begin
+
+
+class ManagedMeshTest(MeshTest):
+    """A mesh all of whose nodes see each other before a test begins, and clients for each test."""
+
+    names = "AB"  # in a line, where grow() does not say otherwise
+
+    @classmethod
+    def grow(cls, mesh):
+        mesh.line(cls.names)
+
+    @classmethod
+    def topology(cls, mesh):
+        cls.grow(mesh)
+        clients = Clients()
+        wait_for_mesh(clients, list(mesh.nodes.values()))
+        clients.close()
+
+    def setUp(self):
+        self.clients = Clients()
+        self.addCleanup(self.clients.close)
+
+    def wait_for(self, condition, what):
+        """For conditions that ask a node themselves."""
+        for _ in range(2000):
+            if condition():
+                return
+        raise AssertionError(f"waited in vain for {what}")

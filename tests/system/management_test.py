@@ -6,26 +6,18 @@ import uuid
 
 from proton import Message, ulong
 
-from clients import Clients
-from management import Management, ManagementError, wait_for_mesh
-from mesh import MeshTest
+from management import ManagedMeshTest, Management, ManagementError
 
 PREFIX = "org.apache.qpid.dispatch."
 
 
-class ManagementTest(MeshTest):
+class ManagementTest(ManagedMeshTest):
     """Questions go to router C: directly or from A, as the subclass says."""
 
-    @classmethod
-    def topology(cls, mesh):
-        nodes = mesh.line("ABC")
-        clients = Clients()
-        wait_for_mesh(clients, nodes)
-        clients.close()
+    names = "ABC"
 
     def setUp(self):
-        self.clients = Clients()
-        self.addCleanup(self.clients.close)
+        super().setUp()
         self.management = self.connect()
 
     def connect_to(self, name):

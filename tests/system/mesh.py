@@ -66,10 +66,11 @@ def poll_until(condition, what, deadline_s=None, interval_s=0.02):
 
 
 class Node:
-    """One amqmeshd. Its listeners are `normal` for clients and `inter-router` for other nodes."""
+    """One amqmeshd. Its listeners are `normal` for clients and `inter-router` for other nodes; `listener` is for
+    both, `listeners` are further ones."""
 
     def __init__(self, folder, name, connect_to=(), sections=None, mode="interior", workers=2, listener=None,
-                 arguments=()):
+                 listeners=(), arguments=()):
         self.name = name
         self.arguments = list(arguments)
         self.folder = Path(folder)
@@ -81,6 +82,8 @@ class Node:
         self.connect_to = [target if isinstance(target, tuple) else (target, 1) for target in connect_to]
         self.sections = sections or {}
         self.listener = listener or {}
+        self.listeners = listeners
+        self.ports.update({one["name"]: 0 for one in listeners})
         self.log_offset = 0
 
     def config(self):
@@ -89,6 +92,7 @@ class Node:
         if self.mode == "interior":
             listeners.append(dict({"name": "mesh", "host": "127.0.0.1", "port": self.ports["mesh"],
                                    "role": "inter-router"}, **self.listener))
+        listeners += [dict(one, port=self.ports[one["name"]]) for one in self.listeners]
         router = {"id": self.name, "mode": self.mode, "workerThreads": self.workers}
         if SANITIZED:
             # A sanitized node on a busy machine may well be silent for a second.

@@ -6,22 +6,13 @@ import subprocess
 import unittest
 import uuid
 
-from clients import Clients
-from management import wait_for_mesh
-from mesh import MeshTest, program
+from management import ManagedMeshTest
+from mesh import program
 
 
-class ToolMeshTest(MeshTest):
-    @classmethod
-    def topology(cls, mesh):
-        nodes = mesh.line("AB")
-        clients = Clients()
-        wait_for_mesh(clients, nodes)
-        clients.close()
-
+class ToolMeshTest(ManagedMeshTest):
     def setUp(self):
-        self.clients = Clients()
-        self.addCleanup(self.clients.close)
+        super().setUp()
         self.address = f"tool/{uuid.uuid4().hex[:8]}"
 
     def tool(self, *arguments, expect=0):
@@ -58,12 +49,6 @@ class Tool(ToolMeshTest):
         receiver.link.flow(3)
         self.clients.wait(lambda: all(one.done for one in sent), "outcomes")
         self.assertEqual([], [one for one in self.waits(self.address) if "waiting" in one])
-
-    def wait_for(self, condition, what):
-        for _ in range(100):
-            if condition():
-                return
-        raise AssertionError(f"waited in vain for {what}")
 
     def test_bench(self):
         counts = json.loads(self.tool("bench", self.address, "--count", "500", "--json").splitlines()[-1])

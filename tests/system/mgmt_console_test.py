@@ -8,33 +8,22 @@ import unittest
 from pathlib import Path
 
 from clients import Clients
-from management import wait_for_mesh
-from mesh import DEADLINE_S, ROOT, MeshTest
+from management import HTTP, ManagedMeshTest
+from mesh import DEADLINE_S, ROOT
 
 SCRIPT = Path(__file__).resolve().parent / "js" / "console_test.js"
-HTTP = {"name": "http", "host": "127.0.0.1", "port": 0, "http": True}
 
-
-class ConsoleMeshTest(MeshTest):
+class ConsoleMeshTest(ManagedMeshTest):
     @classmethod
-    def topology(cls, mesh):
-        a = mesh.add("A")
-        b = mesh.add("B", [a])
-        c = mesh.add("C", [(a, 3), b])
-        a.stop()
-        a.sections = {"listener": a.config()["listener"] + [HTTP]}
-        a.ports["http"] = 0
-        a.start()
-        clients = Clients()
-        wait_for_mesh(clients, [a, b, c])
-        clients.close()
+    def grow(cls, mesh):
+        a = mesh.add("A", listeners=[HTTP])
+        mesh.add("C", [(a, 3), mesh.add("B", [a])])
 
 
 class Console(ConsoleMeshTest):
     def test_in_a_browser(self):
         node = self.shared.nodes["A"]
-        clients = Clients()
-        self.addCleanup(clients.close)
+        clients = self.clients
         client = clients.connect(node)
         client.receiver("traffic/busy")
         sender = client.sender("traffic/busy")

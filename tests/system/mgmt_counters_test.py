@@ -6,32 +6,22 @@ import uuid
 
 from proton import Message
 
-from clients import Clients
-from management import Management, wait_for_mesh
-from mesh import MeshTest, poll_until
+from management import ManagedMeshTest, Management
+from mesh import poll_until
 
 PREFIX = "org.apache.qpid.dispatch."
 BROKERS = {"name": "brokers", "host": "127.0.0.1", "port": 0, "role": "route-container"}
 
 
-class CountersMeshTest(MeshTest):
+class CountersMeshTest(ManagedMeshTest):
     """A and B; brokers connect to B at a port of their own."""
 
     @classmethod
-    def topology(cls, mesh):
-        a = mesh.add("A")
-        b = mesh.add("B", [a])
-        b.stop()
-        b.sections = {"listener": b.config()["listener"] + [BROKERS]}
-        b.ports["brokers"] = 0
-        b.start()
-        clients = Clients()
-        wait_for_mesh(clients, [a, b])
-        clients.close()
+    def grow(cls, mesh):
+        mesh.add("B", [mesh.add("A")], listeners=[BROKERS])
 
     def setUp(self):
-        self.clients = Clients()
-        self.addCleanup(self.clients.close)
+        super().setUp()
         self.at_a = self.clients.connect(self.shared.nodes["A"])
         self.at_b = self.clients.connect(self.shared.nodes["B"])
         self.broker = self.clients.connect(self.shared.nodes["B"].ports["brokers"])

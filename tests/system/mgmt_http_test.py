@@ -10,36 +10,18 @@ import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from clients import Clients
-from management import wait_for_mesh
-from mesh import DEADLINE_S, ROOT, MeshTest, poll_until
-
-HTTP = {"name": "http", "host": "127.0.0.1", "port": 0, "http": True}
+from management import HTTP, ManagedMeshTest
+from mesh import DEADLINE_S, ROOT, poll_until
 
 
-def with_http(node):
-    """The node's own listeners and one for HTTP."""
-    sections = node.config()["listener"] + [HTTP]
-    node.sections = {"listener": sections}
-    node.ports["http"] = 0
-    return node
-
-
-class HttpListener(MeshTest):
+class HttpListener(ManagedMeshTest):
     @classmethod
-    def topology(cls, mesh):
-        a = mesh.add("A")
-        b = mesh.add("B", [a])
-        b.stop()
-        with_http(b).start()
-        clients = Clients()
-        wait_for_mesh(clients, [a, b])
-        clients.close()
+    def grow(cls, mesh):
+        mesh.add("B", [mesh.add("A")], listeners=[HTTP])
 
     def setUp(self):
+        super().setUp()
         self.node = self.shared.nodes["B"]
-        self.clients = Clients()
-        self.addCleanup(self.clients.close)
 
     def get(self, path):
         """Status, content type and text."""
@@ -122,11 +104,8 @@ class HttpListener(MeshTest):
     def test_a_node_that_is_silent_is_told(self):
         mesh = self.own_mesh()
         first = mesh.add("X")
-        second = mesh.add("Y", [first])
-        second.stop()
-        with_http(second)
-        second.sections["router"] = dict(second.config()["router"], heartbeatMultiplier=100)  # it is not missed
-        self.node = second.start()
+        router = {"id": "Y", "mode": "interior", "heartbeatMultiplier": 100}  # the other is not missed
+        self.node = mesh.add("Y", [first], listeners=[HTTP], sections={"router": router})
         poll_until(lambda: self.get("/api/router?node=X")[0] == 200, "the other node")
         first.pause()
         self.addCleanup(first.resume)
@@ -144,11 +123,8 @@ class HttpListener(MeshTest):
     def test_not_ready_without_the_mesh(self):
         mesh = self.own_mesh()
         first = mesh.add("X")
-        second = mesh.add("Y", [first])
-        second.stop()
         first.kill()
-        with_http(second).start()
-        self.node = second
+        self.node = mesh.add("Y", [first], listeners=[HTTP])
         status, _, text = self.get("/readyz")
         self.assertEqual((503, "not ready: no other router is reachable\n"), (status, text))
         self.assertEqual(200, self.get("/livez")[0])

@@ -5,9 +5,8 @@ import signal
 import socket
 import unittest
 
-from clients import Clients
-from management import Management, ManagementError, wait_for_mesh
-from mesh import MeshTest, poll_until, yaml
+from management import ManagedMeshTest, Management, ManagementError
+from mesh import poll_until, yaml
 
 
 def free_port():
@@ -23,17 +22,9 @@ def accepts(port):
         return False
 
 
-class ReloadMeshTest(MeshTest):
-    @classmethod
-    def topology(cls, mesh):
-        nodes = mesh.line("AB")
-        clients = Clients()
-        wait_for_mesh(clients, nodes)
-        clients.close()
-
+class ReloadMeshTest(ManagedMeshTest):
     def setUp(self):
-        self.clients = Clients()
-        self.addCleanup(self.clients.close)
+        super().setUp()
         self.node = self.shared.nodes["B"]
         self.file = self.node.folder / "B.yaml"
         self.before = self.file.read_text()

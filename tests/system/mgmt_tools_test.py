@@ -6,9 +6,7 @@ import json
 import socket
 import unittest
 
-from clients import Clients
-from management import Management, ManagementError, wait_for_mesh
-from mesh import MeshTest
+from management import ManagedMeshTest, Management, ManagementError
 
 PREFIX = "org.apache.qpid.dispatch."
 PAGE = 500
@@ -46,17 +44,9 @@ VIEWS_BY_NAME = {
 }
 
 
-class ToolsMeshTest(MeshTest):
-    @classmethod
-    def topology(cls, mesh):
-        nodes = mesh.line("AB")
-        clients = Clients()
-        wait_for_mesh(clients, nodes)
-        clients.close()
-
+class ToolsMeshTest(ManagedMeshTest):
     def setUp(self):
-        self.clients = Clients()
-        self.addCleanup(self.clients.close)
+        super().setUp()
         self.management = Management(self.clients.connect(self.shared.nodes["A"]))
 
     def ask(self, operation, body=None, **properties):
@@ -338,12 +328,6 @@ class ToolChanges(ToolsMeshTest):
         self.assertTrue(self.refused(501, "CREATE", {}, type=PREFIX + "sslProfile", name="x"))
         self.assertTrue(self.refused(403, "UPDATE", {"host": "h"}, type=PREFIX + "connection",
                                      identity=self.management.query("connection", "identity")[0]["identity"]))
-
-    def wait_for(self, condition, what):
-        for _ in range(2000):
-            if condition():
-                return
-        raise AssertionError(f"waited in vain for {what}")
 
 
 if __name__ == "__main__":

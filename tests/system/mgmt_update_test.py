@@ -3,26 +3,17 @@
 
 import unittest
 
-from clients import Clients
-from management import Management, ManagementError, wait_for_mesh
-from mesh import MeshTest, poll_until
+from management import ManagedMeshTest, Management, ManagementError
+from mesh import poll_until
 
 PREFIX = "org.apache.qpid.dispatch."
 
 
-class UpdateMeshTest(MeshTest):
+class UpdateMeshTest(ManagedMeshTest):
     """B connects to A."""
 
-    @classmethod
-    def topology(cls, mesh):
-        nodes = mesh.line("AB")
-        clients = Clients()
-        wait_for_mesh(clients, nodes)
-        clients.close()
-
     def setUp(self):
-        self.clients = Clients()
-        self.addCleanup(self.clients.close)
+        super().setUp()
         self.client = self.clients.connect(self.shared.nodes["B"])
         self.management = Management(self.client)
 

@@ -6,22 +6,15 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from clients import Clients
-from management import Management
-from mesh import DEADLINE_S, ROOT, MeshTest
+from management import HTTP, ManagedMeshTest, Management
+from mesh import DEADLINE_S, ROOT
 
 SCRIPT = Path(__file__).resolve().parent / "js" / "websocket_test.js"
-HTTP = {"name": "http", "host": "127.0.0.1", "port": 0, "http": True}
 
-
-class WebSocketMeshTest(MeshTest):
+class WebSocketMeshTest(ManagedMeshTest):
     @classmethod
-    def topology(cls, mesh):
-        node = mesh.add("A")
-        node.stop()
-        node.sections = {"listener": node.config()["listener"] + [HTTP]}
-        node.ports["http"] = 0
-        node.start()
+    def grow(cls, mesh):
+        mesh.add("A", listeners=[HTTP])
 
 
 class WebSocket(WebSocketMeshTest):
@@ -34,16 +27,11 @@ class WebSocket(WebSocketMeshTest):
                                 timeout=max(120, 4 * DEADLINE_S))
         self.assertEqual(0, result.returncode, result.stdout)
         self.assertEqual(7, result.stdout.count("ok "), result.stdout)
-        clients = Clients()
-        self.addCleanup(clients.close)
-        management = Management(clients.connect(node))
+        management = Management(self.clients.connect(node))
 
         def left():
             return [row for row in management.query("connection", "container", "opened") if row["opened"]]
-        for _ in range(2000):
-            if len(left()) == 1:
-                break
-        self.assertEqual(1, len(left()), "connections of clients that have gone")
+        self.wait_for(lambda: len(left()) == 1, "connections of clients to go")
 
 
 if __name__ == "__main__":
