@@ -3,6 +3,7 @@
 #include "router/log.h"
 #include "router/routing_rows.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -421,6 +422,12 @@ mgmt::Row router_row(const Snapshots::Parts& parts,
     table.for_each([&](const routing::AddressRoute&) { ++addresses; });
     mgmt::Row row = configuration.router_row.empty() ? mgmt::Row(mgmt::type_of("router"))
                                                      : configuration.router_row.front();
+    // What the file may say and nothing heeds is not shown as if it were in force.
+    for (std::size_t i = 0; i < row.size(); ++i) {
+        if (row.type().attributes[i].support == mgmt::Support::kIgnored) {
+            row[i] = mgmt::Value{};
+        }
+    }
     row.set("name", "router/" + configuration.id)
         .set("identity", "1")
         .set("id", configuration.id)
@@ -459,6 +466,17 @@ mgmt::Row router_row(const Snapshots::Parts& parts,
     return row;
 }
 
+namespace {
+
+// Every connection needs a descriptor, and no other limit stands before that.
+mgmt::Value descriptors_max() {
+    rlimit limit{};
+    const bool known = ::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    return known ? mgmt::Value{std::uint64_t{limit.rlim_cur}} : mgmt::Value{};
+}
+
+}  // namespace
+
 mgmt::Row policy_row(const Snapshots::Parts& parts, std::uint64_t connections_ever) {
     std::uint64_t connections = 0;
     for (const auto& part : parts) {
@@ -467,7 +485,7 @@ mgmt::Row policy_row(const Snapshots::Parts& parts, std::uint64_t connections_ev
     mgmt::Row row(mgmt::type_of("policy"));
     row.set("name", "policy")
         .set("identity", "1")
-        .set("maxConnections", 65535)
+        .set("maxConnections", descriptors_max())
         .set("enableVhostPolicy", false)
         .set("enableVhostNamePatterns", false)
         .set("connectionsProcessed", connections_ever)
