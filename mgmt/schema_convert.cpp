@@ -94,10 +94,10 @@ bool parse_integer(const Value& raw, std::int64_t& out) {
 Converted convert_integer(const Attribute& attribute, const Value& raw) {
     std::int64_t number = 0;
     const std::string unit =
-        attribute.unit.empty() ? std::string{} : fmt::format(" ({})", attribute.unit);
+        attribute.unit.empty() ? std::string{} : fmt::format(" {}", attribute.unit);
     if (!parse_integer(raw, number)) {
         return {.error = quoted(raw) + " is not a whole number",
-                .hint = "write digits only" + unit};
+                .hint = "write digits only" + (unit.empty() ? unit : fmt::format(", of{}", unit))};
     }
     if (number < attribute.min || number > attribute.max) {
         const std::string range = attribute.max == INT64_MAX

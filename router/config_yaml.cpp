@@ -29,13 +29,19 @@ struct Node {
     bool plain = false;       // kScalar: without quotes
 };
 
-// Builds Nodes; throws YAML::ParserException, which the caller of the parser catches, when the
-// document leaves our bounds.
+// Valid YAML that is not for configuration files.
+class NotRead : public YAML::ParserException {
+  public:
+    using YAML::ParserException::ParserException;
+};
+
+// Builds Nodes; throws NotRead, which the caller of the parser catches, when the document leaves
+// our bounds.
 class TreeBuilder : public YAML::EventHandler {
   public:
     void OnDocumentStart(const YAML::Mark& mark) override {
         if (documents_++ > 0) {
-            throw YAML::ParserException(mark, "only one document is read");
+            throw NotRead(mark, "only one document is read");
         }
     }
 
@@ -46,7 +52,7 @@ class TreeBuilder : public YAML::EventHandler {
     }
 
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
-        throw YAML::ParserException(mark, "anchors and aliases are not read here");
+        throw NotRead(mark, "anchors and aliases are not read here");
     }
 
     void OnScalar(const YAML::Mark& mark,
@@ -89,7 +95,7 @@ class TreeBuilder : public YAML::EventHandler {
 
     void open(const YAML::Mark& mark, Node::Kind kind) {
         if (stack_.size() >= kConfigDepthMax) {
-            throw YAML::ParserException(mark, "nested too deeply");
+            throw NotRead(mark, "nested too deeply");
         }
         stack_.push_back({kind, line_of(mark), {}, {}, false});
     }
@@ -122,7 +128,12 @@ bool parse(std::string_view text, Node& root, std::vector<ConfigProblem>& proble
     } catch (const YAML::Exception& error) {
         const unsigned line =
             error.mark.is_null() ? 0U : static_cast<unsigned>(error.mark.line) + 1U;
-        problems.push_back({line, false, error.msg, ""});
+        // The parser stumbles where a line does not fit what was begun above it.
+        const bool stumbled = dynamic_cast<const NotRead*>(&error) == nullptr;
+        problems.push_back({line,
+                            false,
+                            error.msg,
+                            stumbled ? "look at indentation and brackets, here and above" : ""});
         return false;
     }
     root = std::move(builder.root);

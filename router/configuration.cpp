@@ -222,6 +222,7 @@ class Loader {
             problem(entity.line, "router: there can be only one", "");
             return;
         }
+        node_line_ = entity.line;
         node.id = row.text("id");
         node.mode =
             row.text("mode") == "interior" ? RouterMode::kInterior : RouterMode::kStandalone;
@@ -285,6 +286,52 @@ class Loader {
         if (endpoint.role == link::ConnectionRole::kInterRouter) {
             inter_router_lines_.emplace_back(entity.line, kind);
         }
+        if (endpoint.port != "0") {
+            placed(entity, kind, endpoint);
+        }
+    }
+
+    // Two listeners cannot have one port; a connector to a listener of this file meets itself.
+    void placed(const RawEntity& entity, const std::string& kind, const EndpointConfig& endpoint) {
+        const std::string place = endpoint.host + ':' + endpoint.port;
+        if (kind == "connector") {
+            connector_places_.emplace_back(entity.line, place);
+            return;
+        }
+        const auto [known, fresh] =
+            listener_places_.emplace(std::pair{place, endpoint.family}, entity.line);
+        if (!fresh) {
+            problem(entity.line,
+                    "listener: " + place + " is taken in line " + std::to_string(known->second),
+                    "give it another port");
+        }
+    }
+
+    void warning(unsigned line, std::string message, std::string hint) {
+        result_.problems.push_back({line, true, std::move(message), std::move(hint)});
+    }
+
+    // What is possible, and hardly meant.
+    void warn() {
+        const Configuration& node = result_.configuration;
+        for (const auto& [line, place] : connector_places_) {
+            for (const auto& [listener, known] : listener_places_) {
+                if (listener.first == place) {
+                    warning(line,
+                            "connector: " + place + " is this router's own listener, in line " +
+                                std::to_string(known),
+                            "name another router's");
+                }
+            }
+        }
+        if (node.listeners.empty() && node.connectors.empty()) {
+            warning(0, "has no listener: nobody can connect", "add one, see the README's example");
+        } else if (node.mode == RouterMode::kInterior && inter_router_lines_.empty()) {
+            warning(node_line_,
+                    "router: it is alone in its mesh: no listener and no connector has the role "
+                    "inter-router",
+                    "add one, or leave out \"mode: interior\"");
+        }
     }
 
     void finish() {
@@ -303,13 +350,19 @@ class Loader {
                     "write \"mode: interior\" for the router");
             }
         }
+        if (result_.ok()) {
+            warn();
+        }
     }
 
     const unsigned cores_;
     LoadedConfiguration result_;
     std::map<std::pair<std::string, std::string>, unsigned> names_;
     std::map<std::string, unsigned> patterns_;
+    std::map<std::pair<std::string, AddressFamily>, unsigned> listener_places_;
+    std::vector<std::pair<unsigned, std::string>> connector_places_;
     std::set<unsigned> unknown_lines_;
+    unsigned node_line_ = 0;
     std::vector<std::pair<unsigned, std::string>> inter_router_lines_;
 };
 

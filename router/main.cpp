@@ -57,12 +57,16 @@ int check(const std::string& path) {
     if (!configuration) {
         return 1;
     }
-    std::printf("%s: ok (router %s, %zu listeners, %zu connectors, %zu addresses)\n",
+    const auto count = [](std::size_t number, const std::string& what) {
+        return std::to_string(number) + ' ' + what + (number == 1 ? "" : "s");
+    };
+    std::printf("%s: ok (router %s, %s, %s, %zu address%s)\n",
                 path.c_str(),
                 configuration->id.c_str(),
-                configuration->listeners.size(),
-                configuration->connectors.size(),
-                configuration->addresses.size());
+                count(configuration->listeners.size(), "listener").c_str(),
+                count(configuration->connectors.size(), "connector").c_str(),
+                configuration->addresses.size(),
+                configuration->addresses.size() == 1 ? "" : "es");
     return 0;
 }
 

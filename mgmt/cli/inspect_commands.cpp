@@ -140,7 +140,8 @@ void add_view(CLI::App& app, Action& chosen, const char* name, const char* help,
     auto options = add_view_options(*command);
     command->add_flag("--csv", options->csv, "Print comma-separated values")->excludes("--json");
     command->add_flag("-v,--verbose", options->verbose, "Show more columns");
-    command->add_option("--limit", options->limit, "Show at most so many rows");
+    command->add_option("--limit", options->limit, "Show at most so many rows")
+        ->check(CLI::NonNegativeNumber);
     command->callback([options, &chosen, &view] {
         chosen = [options, &view] { return show_view(view, *options); };
     });

@@ -142,6 +142,7 @@ void add_live_commands(CLI::App& app, Action& chosen) {
         ->check(CLI::Range(0.1, 3600.0))
         ->capture_default_str();
     command->add_option("-c,--count", watched->count, "Looks; 0: until Ctrl-C")
+        ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
     command->callback([watched, &chosen] { chosen = [watched] { return watch(*watched); }; });
 }

@@ -6,6 +6,8 @@
 
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <string_view>
 
 namespace amqmesh::cli {
 
@@ -25,6 +27,30 @@ void add_node_options(CLI::App& command, NodeOptions& node, Reach reach) {
             "-r,--router", node.router, "Ask this node of the mesh, through the one connected to");
     }
 }
+
+namespace {
+
+/// What to say about a command that there is not; empty: it is something else that is wrong.
+std::string unknown_command(const CLI::App& app, const char* word) {
+    if (word == nullptr || word[0] == '-') {
+        return {};
+    }
+    std::string near;
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+        const std::string name = command->get_name();
+        if (command->check_name(word)) {
+            return {};
+        }
+        if (name.rfind(word, 0) == 0 || std::string_view{word}.rfind(name, 0) == 0) {
+            near += near.empty() ? name : " or " + name;
+        }
+    }
+    return fmt::format("there is no command {} ({})",
+                       word,
+                       near.empty() ? "amqmesh --help lists them" : "did you mean " + near + '?');
+}
+
+}  // namespace
 
 }  // namespace amqmesh::cli
 
@@ -48,7 +74,13 @@ int main(int argc, char** argv) {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         const bool asked_for = error.get_exit_code() == 0;  // --help and --version
-        app.exit(error);
+        const std::string unknown =
+            asked_for ? "" : amqmesh::cli::unknown_command(app, argc > 1 ? argv[1] : nullptr);
+        if (!unknown.empty()) {
+            fmt::print(stderr, "amqmesh: {}\n", unknown);
+        } else {
+            app.exit(error);
+        }
         return static_cast<int>(asked_for ? Exit::kOk : Exit::kUsage);
     }
 

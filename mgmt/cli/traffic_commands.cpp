@@ -14,7 +14,9 @@ void add_traffic_options(CLI::App& command, TrafficOptions& options, const char*
     add_node_options(command, options.node, Reach::kNodeOnly);
     command.add_option("address", options.address, "AMQP address, e.g. orders or _local/test")
         ->required();
-    command.add_option("-c,--count", options.count, count_help)->capture_default_str();
+    command.add_option("-c,--count", options.count, count_help)
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
     command.add_option("--duration", options.duration_s, "Stop after so many seconds")
         ->check(CLI::PositiveNumber);
     command.add_flag("--json", options.json, "Print JSON, the counts as its last line");
@@ -46,7 +48,8 @@ void add_send(CLI::App& app, Action& chosen) {
     add_message_options(*command, options->message);
     add_rate(*command, options->traffic.rate);
     command->add_flag("--presettled", options->presettled, "Send settled: no outcome is awaited");
-    command->add_option("--window", options->window, "Unsettled messages at most; 0: the credit");
+    command->add_option("--window", options->window, "Unsettled messages at most; 0: the credit")
+        ->check(CLI::NonNegativeNumber);
     command->footer("Ends with 0 when every message was accepted (or sent, if pre-settled).");
     command->callback([options, &chosen] { chosen = [options] { return send(*options); }; });
 }

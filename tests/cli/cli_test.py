@@ -343,6 +343,13 @@ class Tools(ToolTest):
         listed = self.run_alone("--help").split("Subcommands:")[1].split("Exit codes")[0]
         return [line.split()[0].rstrip(',') for line in listed.splitlines() if line.startswith("  ") and line[2] != " "]
 
+    def test_mistakes_on_the_command_line(self):
+        self.assertIn("there is no command stat (did you mean stats?)", self.run_alone("stat", expect=2))
+        self.assertIn("there is no command frobnicate (amqmesh --help", self.run_alone("frobnicate", expect=2))
+        self.assertIn("A subcommand is required", self.run_alone(expect=2))
+        self.assertIn("--count", self.run_alone("bench", "a", "--count", "-1", expect=2))
+        self.assertIn("--csv", self.run_alone("links", "--json", "--csv", expect=2))
+
     def test_reload(self):
         self.assertEqual(self.run_tool("reload").stdout,
                          "1 listener added\nrouter: workerThreads changes with the next start\n")

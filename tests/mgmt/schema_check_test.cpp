@@ -90,7 +90,7 @@ TEST(SchemaCheck, ReportsEveryProblemWithWhatToDo) {
                 testing::ElementsAre(
                     "error 0: listener has no attribute \"prot\" (did you mean port?)",
                     "error 1: linkCapacity: \"many\" is not a whole number (write digits only)",
-                    "error 2: maxFrameSize: 100 is out of range (512 to 1048576 (bytes))",
+                    "error 2: maxFrameSize: 100 is out of range (512 to 1048576 bytes)",
                     "error 3: role: \"interrouter\" is not one of its values (did you mean "
                     "inter-router? one of: normal, inter-router, route-container)",
                     HasSubstr("error 4: authenticatePeer: \"yes\" is not supported"),

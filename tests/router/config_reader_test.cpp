@@ -141,7 +141,9 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"", "f: is empty (see the README's example)\n"},
         Bad{"# only words\n", "f: is empty (see the README's example)\n"},
         Bad{"hello", "f:1: not a configuration (begin with an entity, for example \"router:\")\n"},
-        Bad{"router:\n  id: [A\n", "f:3: end of sequence flow not found\n"},
+        Bad{"router:\n  id: [A\n",
+            "f:3: end of sequence flow not found (look at indentation and brackets, here and "
+            "above)\n"},
         Bad{"router: 5\n",
             "f:1: router: its attributes have to be a map (write \"name: value\" pairs)\n"},
         Bad{"listener:\n  - {port: 1}\n  - 7\n",

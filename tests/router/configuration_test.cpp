@@ -125,14 +125,34 @@ TEST(Configuration, names_and_ranges_are_unique_and_the_router_single) {
 }
 
 TEST(Configuration, harmless_leftovers_are_warnings) {
-    const LoadedConfiguration loaded =
-        load_configuration("router {\n    id: A\n    helloInterval: 2\n}\n", 1);
+    const LoadedConfiguration loaded = load_configuration(
+        "router {\n    id: A\n    helloInterval: 2\n}\nlistener {\n    port: 0\n}\n", 1);
     EXPECT_TRUE(loaded.ok());
     ASSERT_FALSE(loaded.problems.empty());
     for (const ConfigProblem& problem : loaded.problems) {
         EXPECT_EQ(problem.line, 3U);
         EXPECT_TRUE(problem.warning);
     }
+}
+
+TEST(Configuration, what_cannot_be_meant_is_told) {
+    const auto told = [](const std::string& text) { return problems(load_configuration(text, 1)); };
+    EXPECT_EQ(told("listener:\n  - {port: 7}\n  - {port: 7}\n"),
+              "f:3: listener: 127.0.0.1:7 is taken in line 2 (give it another port)\n");
+    EXPECT_EQ(told("listener:\n  - {port: 7, socketAddressFamily: IPv4}\n"
+                   "  - {port: 7, socketAddressFamily: IPv6}\n"),
+              "");
+    EXPECT_EQ(told("listener: {port: 7}\nconnector: {port: 7}\n"),
+              "f:2: warning: connector: 127.0.0.1:7 is this router's own listener, in line 1 (name "
+              "another router's)\n");
+    EXPECT_EQ(told("router: {id: A}\n"),
+              "f: warning: has no listener: nobody can connect (add one, see the README's "
+              "example)\n");
+    EXPECT_EQ(told("router: {id: A, mode: interior}\nlistener: {port: 7}\n"),
+              "f:1: warning: router: it is alone in its mesh: no listener and no connector has the "
+              "role inter-router (add one, or leave out \"mode: interior\")\n");
+    EXPECT_EQ(told("router: {id: A, mode: interior}\nconnector: {port: 7, role: inter-router}\n"),
+              "");
 }
 
 TEST(Configuration, what_we_do_not_have_is_refused_with_advice) {
