@@ -32,101 +32,95 @@ bool is_would_block(int error) {
 
 }  // namespace
 
-AmqpSocket::AmqpSocket(boost::asio::posix::stream_descriptor socket,
-                       link::ConnectionId id,
-                       std::uint64_t key,
-                       SocketHost& host)
+AmqpSocket::AmqpSocket(UniqueFd socket, link::ConnectionId id, std::uint64_t key, SocketHost& host)
     : socket_(std::move(socket)), id_(id), key_(key), host_(host) {}
 
 void AmqpSocket::start() {
     tick();
     host_.touched(*this);
-    wait_readable();
 }
 
-void AmqpSocket::wait_readable() {
-    if (reading_ || peer_ended_ || state_ == State::kClosed) {
-        return;
+void AmqpSocket::on_event(const Poller::Event& event) {
+    if (event.writable && std::exchange(full_, false) && state_ == State::kOpen) {
+        host_.touched(*this);
     }
-    reading_ = true;
-    socket_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                       [self = shared_from_this()](const boost::system::error_code& error) {
-                           self->reading_ = false;
-                           if (!error) {
-                               self->on_readable();
-                           }
-                       });
+    all_sent_ = all_sent_ || event.ended;
+    readable_ = readable_ || event.readable || event.ended;
+    read();
 }
 
-void AmqpSocket::on_readable() {
-    if (state_ == State::kOpen) {
+void AmqpSocket::read() {
+    if (readable_ && !peer_ended_ && state_ == State::kOpen) {
         read_burst();
-    } else if (state_ == State::kLingering) {
+    } else if (readable_ && !peer_ended_ && state_ == State::kLingering) {
         drop_input();
     }
-    wait_readable();
+    if (readable_ && !peer_ended_ && state_ != State::kClosed) {
+        host_.unread(*this);  // its turn is over; the others come first
+    }
 }
 
 // [data path 1] The kernel has bytes: they land in the engine's input space.
 void AmqpSocket::read_burst() {
     link::DataPlane& plane = host_.plane();
-    bool ended = false;
+    bool failed = false;
     for (int turn = 0; turn < kReadsPerTurn && !plane.input_ended(id_); ++turn) {
         const std::span<std::byte> space = plane.input_space(id_);
         if (space.empty()) {
-            ended = true;  // the engine has failed the connection and is about to say so
+            failed = true;  // the engine has failed the connection and is about to say so
             break;
         }
-        const ssize_t count = ::recv(socket_.native_handle(), space.data(), space.size(), 0);
+        const ssize_t count = ::recv(socket_.get(), space.data(), space.size(), 0);
         const int error = count < 0 ? errno : 0;
-        const routing::Time time = now();
         moved_ = true;
-        if (count > 0) {
-            plane.input_done(id_, static_cast<std::size_t>(count), time);
-            if (static_cast<std::size_t>(count) < space.size()) {
-                break;
-            }
+        plane.input_done(id_, count > 0 ? static_cast<std::size_t>(count) : 0, now());
+        if (count > 0 && (static_cast<std::size_t>(count) == space.size() || all_sent_)) {
             continue;
         }
-        plane.input_done(id_, 0, time);
-        if (count < 0 && error == EINTR) {
+        if (error == EINTR) {
             continue;
         }
-        if (count < 0 && is_would_block(error)) {
+        if (count > 0 || is_would_block(error)) {
+            readable_ = false;  // less than there was space for: that was all
             break;
         }
-        peer_ended_ = true;
-        plane.input_closed(
-            id_, count == 0 ? "connection closed" : std::generic_category().message(error), time);
+        input_ends(count == 0 ? "connection closed" : std::generic_category().message(error));
         break;
     }
-    if (!peer_ended_ && (ended || plane.input_ended(id_))) {
+    if (!peer_ended_ && (failed || plane.input_ended(id_))) {
         // Nothing is read any more, but the peer's end has to be noticed: drop what comes.
         drop_input();
     }
     host_.touched(*this);
 }
 
+void AmqpSocket::input_ends(const std::string& why) {
+    peer_ended_ = true;
+    host_.plane().input_closed(id_, why, now());
+}
+
 void AmqpSocket::drop_input() {
     std::array<std::byte, 16384> bytes;  // NOLINT(cppcoreguidelines-pro-type-member-init)
     for (int turn = 0; turn < kReadsPerTurn; ++turn) {
-        const ssize_t count = ::recv(socket_.native_handle(), bytes.data(), bytes.size(), 0);
+        const ssize_t count = ::recv(socket_.get(), bytes.data(), bytes.size(), 0);
         if (count < 0 && errno == EINTR) {
             continue;
         }
         if (count < 0 && is_would_block(errno)) {
+            readable_ = false;
             return;
         }
         dropped_ += count > 0 ? static_cast<std::size_t>(count) : 0;
-        if (count <= 0 || dropped_ > kLingerBytesMax) {
-            peer_ended_ = true;
-            if (state_ == State::kLingering) {
-                close();
-            } else {
-                host_.plane().input_closed(id_, "connection closed", now());
-            }
-            return;
+        if (count > 0 && dropped_ <= kLingerBytesMax) {
+            continue;
         }
+        if (state_ == State::kLingering) {
+            peer_ended_ = true;
+            close();
+        } else {
+            input_ends("connection closed");
+        }
+        return;
     }
 }
 
@@ -135,7 +129,7 @@ void AmqpSocket::start_write() {
     if (state_ != State::kOpen) {
         return;
     }
-    if (writing_) {
+    if (full_) {
         maybe_finish();  // a peer that takes nothing must not outlive its time limits
         return;
     }
@@ -153,7 +147,7 @@ void AmqpSocket::start_write() {
         msghdr message{};
         message.msg_iov = slices.data();
         message.msg_iovlen = count;
-        const ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL);
+        const ssize_t sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR) {
             continue;
         }
@@ -164,30 +158,18 @@ void AmqpSocket::start_write() {
             plane.output_done(id_, static_cast<std::size_t>(sent), now());
         }
         if (full) {
-            wait_writable();
+            full_ = true;
             break;
         }
         if (sent < 0) {
-            peer_ended_ = true;
-            plane.input_closed(id_, std::generic_category().message(errno), now());
+            input_ends(std::generic_category().message(errno));
             break;
         }
     }
-    if (!writing_ && plane.has_output(id_) && !peer_ended_) {
+    if (!full_ && plane.has_output(id_) && !peer_ended_) {
         host_.touched(*this);  // its turn is over; the others come first
     }
     maybe_finish();
-}
-
-void AmqpSocket::wait_writable() {
-    writing_ = true;
-    socket_.async_wait(boost::asio::posix::stream_descriptor::wait_write,
-                       [self = shared_from_this()](const boost::system::error_code& error) {
-                           self->writing_ = false;
-                           if (!error && self->state_ == State::kOpen) {
-                               self->host_.touched(*self);
-                           }
-                       });
 }
 
 void AmqpSocket::maybe_finish() {
@@ -238,16 +220,17 @@ void AmqpSocket::linger() {
         return;
     }
     state_ = State::kLingering;
-    ::shutdown(socket_.native_handle(), SHUT_WR);
+    ::shutdown(socket_.get(), SHUT_WR);
     host_.deadlines().set(key_, now() + kLinger);
-    wait_readable();
+    if (readable_) {
+        host_.unread(*this);
+    }
 }
 
 void AmqpSocket::close() {
     state_ = State::kClosed;
     host_.deadlines().set(key_, std::nullopt);
-    boost::system::error_code ignored;
-    socket_.close(ignored);
+    socket_.reset();
     host_.gone(*this);
 }
 
@@ -261,8 +244,7 @@ void AmqpSocket::hang_up(const std::string& why) {
 
 void AmqpSocket::abandon() {
     state_ = State::kClosed;
-    boost::system::error_code ignored;
-    socket_.close(ignored);
+    socket_.reset();
 }
 
 }  // namespace amqmesh::router

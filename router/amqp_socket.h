@@ -1,8 +1,8 @@
 // One TCP connection on its worker: moves bytes between the kernel and the data plane.
 //
-// Readiness-driven, so that an idle connection holds no buffer: wait until the socket is readable,
-// then read straight into the engine's space. Writes gather the engine's pieces once per burst; the
-// kernel is asked to wake us only when it refused some.
+// Readiness-driven, so that an idle connection holds no buffer: when the kernel has bytes they are
+// read straight into the engine's space. Writes gather the engine's pieces once per burst. The
+// kernel tells of each change once, so what is left unread or unwritten is remembered here.
 //
 // Ends: when the plane says finished(), what is left is written, our half is shut down, and for a
 // moment the peer's last bytes are read and dropped: closing with unread input would reset the
@@ -11,12 +11,11 @@
 
 #include "link/data_plane.h"
 #include "router/deadline_queue.h"
-
-#include <boost/asio/posix/stream_descriptor.hpp>
+#include "router/poller.h"
+#include "router/unique_fd.h"
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 
 namespace amqmesh::router {
@@ -31,21 +30,26 @@ class SocketHost {
     virtual DeadlineQueue& deadlines() = 0;
     /// The plane took part in something for this socket: flush at the end of the burst.
     virtual void touched(AmqpSocket& socket) = 0;
+    /// Its turn is over before all was read: call read() again in the next one.
+    virtual void unread(AmqpSocket& socket) = 0;
     /// The plane has forgotten the connection; its slot may be used again.
     virtual void detached(AmqpSocket& socket) = 0;
-    /// The socket is closed and nobody needs it.
+    /// The socket is closed and nobody needs it; it is not destroyed before the call returns.
     virtual void gone(AmqpSocket& socket) = 0;
 };
 
-class AmqpSocket : public std::enable_shared_from_this<AmqpSocket> {
+class AmqpSocket {
   public:
     /// `host` is not owned and outlives the socket. `key` names it in the host's deadlines.
-    AmqpSocket(boost::asio::posix::stream_descriptor socket,
-               link::ConnectionId id,
-               std::uint64_t key,
-               SocketHost& host);
+    AmqpSocket(UniqueFd socket, link::ConnectionId id, std::uint64_t key, SocketHost& host);
 
     void start();
+
+    /// What the poller has seen.
+    void on_event(const Poller::Event& event);
+
+    /// One turn of reading.
+    void read();
 
     /// Writes what the plane has for this connection and ends it when the plane is done with it.
     void start_write();
@@ -63,28 +67,28 @@ class AmqpSocket : public std::enable_shared_from_this<AmqpSocket> {
 
     [[nodiscard]] std::uint64_t key() const { return key_; }
 
-    bool is_touched = false;  ///< the host's mark
+    bool is_touched = false;  ///< the host's marks
+    bool is_unread = false;
 
   private:
     enum class State : std::uint8_t { kOpen, kLingering, kClosed };
 
-    void wait_readable();
-    void on_readable();
     void read_burst();
     void drop_input();
-    void wait_writable();
+    void input_ends(const std::string& why);
     void maybe_finish();
     void tick();
     void linger();
     void close();
 
-    boost::asio::posix::stream_descriptor socket_;
+    UniqueFd socket_;
     const link::ConnectionId id_;
     const std::uint64_t key_;
     SocketHost& host_;
     State state_ = State::kOpen;
-    bool reading_ = false;  ///< a wait for input is under way
-    bool writing_ = false;  ///< a wait for space in the kernel is under way
+    bool readable_ = false;  ///< the kernel may have input
+    bool all_sent_ = false;  ///< by the peer: after what the kernel has comes its end
+    bool full_ = false;      ///< the kernel took not all; it tells when there is space
     bool peer_ended_ = false;
     bool moved_ = false;  ///< bytes came or went since the last tick
     routing::Time last_tick_ = 0;

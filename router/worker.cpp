@@ -3,15 +3,11 @@
 #include "router/amqp_socket.h"
 #include "router/clock.h"
 #include "router/deadline_queue.h"
-
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include "router/poller.h"
 
 #include <pthread.h>
 
-#include <chrono>
+#include <atomic>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -21,8 +17,6 @@
 namespace amqmesh::router {
 
 namespace {
-
-namespace asio = boost::asio;
 
 constexpr std::size_t kItemsMax = 65'536;
 constexpr std::size_t kBatchBytesMax = 8U << 20U;
@@ -52,14 +46,13 @@ std::size_t weigh(const link::Report& report) {
 struct Worker::Impl final : link::PlaneOutlet, SocketHost {
     explicit Impl(Options given)
         : options(std::move(given)),
-          timer(io),
           items({.name = "items",
                  .limit = kItemsMax,
-                 .wake = [this] { asio::post(io, [this] { drain_items(); }); },
+                 .wake = [this] { poller.wake(); },
                  .space = options.item_space}),
           batches({.name = "batches",
                    .limit = kBatchBytesMax,
-                   .wake = [this] { asio::post(io, [this] { drain_batches(); }); },
+                   .wake = [this] { poller.wake(); },
                    .space = options.batch_space},
                   [](const link::CrossBatch& batch) { return weigh(batch); }),
           data_plane({.worker = options.index,
@@ -69,28 +62,58 @@ struct Worker::Impl final : link::PlaneOutlet, SocketHost {
                       .held_bytes_max = options.payload_bytes_max},
                      *this) {}
 
-    // -- mailboxes --------------------------------------------------------------------------------
-    void drain_items() {
-        auto receiver = items.receiver();
-        receiver.drain(item_burst);
+    // -- the loop ---------------------------------------------------------------------------------
+    void run() {
+        tick_plane();
+        while (!stopping.load(std::memory_order_relaxed)) {
+            reading.swap(unread_sockets);
+            const auto deadline = reading.empty() ? next_turn() : routing::Time{0};
+            for (const Poller::Event& event : poller.wait(deadline)) {
+                const auto found = by_key.find(event.key);
+                if (found != by_key.end()) {
+                    found->second->on_event(event);
+                }
+            }
+            for (AmqpSocket* socket : reading) {
+                socket->is_unread = false;
+                socket->read();
+            }
+            reading.clear();
+            if (poller.take_wake()) {
+                drain_mailboxes();
+            }
+            on_deadlines();
+            if (flush_due) {
+                flush();
+            }
+            dead.clear();
+        }
+        close_all();
+    }
+
+    /// When to look again although nothing happened.
+    [[nodiscard]] std::optional<routing::Time> next_turn() const {
+        if (flush_due) {
+            return 0;
+        }
+        const std::optional<routing::Time> next = deadline_queue.next();
+        return plane_deadline && (!next || *plane_deadline < *next) ? plane_deadline : next;
+    }
+
+    void drain_mailboxes() {
+        items.receiver().drain(item_burst);
         for (WorkerItem& item : item_burst) {
             handle(std::move(item));
         }
         item_burst.clear();
-        active = true;
-        schedule_flush();
-    }
-
-    void drain_batches() {
-        auto receiver = batches.receiver();
-        receiver.drain(batch_burst);
+        batches.receiver().drain(batch_burst);
         const routing::Time time = now();
         for (const link::CrossBatch& batch : batch_burst) {
             data_plane.on_batch(batch, time);
         }
         batch_burst.clear();
         active = true;
-        schedule_flush();
+        flush_due = true;  // also when woken for what another worker refused
     }
 
     void handle(WorkerItem&& item) {
@@ -126,8 +149,7 @@ struct Worker::Impl final : link::PlaneOutlet, SocketHost {
     void hang_up(const link::command::CloseConnection& close) {
         const auto found = by_slot.find(close.id.slot);
         if (found != by_slot.end() && found->second->id() == close.id) {
-            const std::shared_ptr<AmqpSocket> socket = found->second->shared_from_this();
-            socket->hang_up(close.condition.description);
+            found->second->hang_up(close.condition.description);
         }
     }
 
@@ -146,23 +168,16 @@ struct Worker::Impl final : link::PlaneOutlet, SocketHost {
     }
 
     void adopt(NewSocket&& incoming) {
-        if (stopping) {
-            return;
-        }
-        asio::posix::stream_descriptor socket(io);
-        boost::system::error_code error;
-        socket.assign(incoming.fd.get(), error);
-        if (error) {
+        const std::uint64_t key = ++last_key;
+        if (const std::error_code error = poller.watch(incoming.fd.get(), key)) {
             refuse(incoming.options, error.message());
             return;
         }
-        (void)incoming.fd.release();  // the descriptor object owns it now
         const link::ConnectionId id = data_plane.open(incoming.options, now());
-        const std::uint64_t key = ++last_key;
-        auto adopted = std::make_shared<AmqpSocket>(std::move(socket), id, key, *this);
-        by_key.emplace(key, adopted);
+        auto adopted = std::make_unique<AmqpSocket>(std::move(incoming.fd), id, key, *this);
         by_slot[id.slot] = adopted.get();
         adopted->start();
+        by_key.emplace(key, std::move(adopted));
     }
 
     // The kernel cannot watch one more socket: as if the peer had closed it.
@@ -199,43 +214,48 @@ struct Worker::Impl final : link::PlaneOutlet, SocketHost {
     void touched(AmqpSocket& socket) override {
         if (!socket.is_touched) {
             socket.is_touched = true;
-            dirty.push_back(socket.shared_from_this());
+            dirty.push_back(&socket);
         }
         active = true;
-        schedule_flush();
+        flush_due = true;
+    }
+
+    void unread(AmqpSocket& socket) override {
+        if (!socket.is_unread) {
+            socket.is_unread = true;
+            unread_sockets.push_back(&socket);
+        }
     }
 
     void detached(AmqpSocket& socket) override {
         by_slot.erase(socket.id().slot);
-        schedule_flush();
+        flush_due = true;
     }
 
-    void gone(AmqpSocket& socket) override { by_key.erase(socket.key()); }
+    // Kept to the end of the turn: lists that are being walked through may name it.
+    void gone(AmqpSocket& socket) override {
+        std::erase(dirty, &socket);
+        std::erase(unread_sockets, &socket);
+        const auto found = by_key.find(socket.key());
+        dead.push_back(std::move(found->second));
+        by_key.erase(found);
+    }
 
     // -- bursts -----------------------------------------------------------------------------------
-    // Posted, so that it runs behind the sockets that the same look at the kernel found readable.
-    void schedule_flush() {
-        if (!flush_posted) {
-            flush_posted = true;
-            asio::post(io, [this] { flush(); });
-        }
-    }
-
+    // Once per turn, behind all that the kernel and the other threads had for us.
     void flush() {
         refused = false;
         const routing::Time time = now();
         data_plane.flush(time);
-        // What touches from here on belongs to the next burst.
-        flush_posted = false;
+        // What touches from here on belongs to the next turn.
+        flush_due = false;
         writing.swap(dirty);
-        for (const auto& socket : writing) {
+        for (AmqpSocket* socket : writing) {
             socket->is_touched = false;
             socket->start_write();
         }
         writing.clear();
-        if (data_plane.needs_flush() && !refused) {
-            schedule_flush();
-        }
+        flush_due = flush_due || (data_plane.needs_flush() && !refused);
         // Whatever happened may have changed what the plane's timers are about: ask soon, not now.
         const routing::Time soon = last_plane_tick + kPlaneTickInterval;
         if (active && time >= soon) {
@@ -244,44 +264,26 @@ struct Worker::Impl final : link::PlaneOutlet, SocketHost {
             plane_deadline = soon;
         }
         active = false;
-        arm_timer();
     }
 
     // -- timers -----------------------------------------------------------------------------------
-    void arm_timer() {
-        std::optional<routing::Time> next = deadline_queue.next();
-        if (plane_deadline && (!next || *plane_deadline < *next)) {
-            next = plane_deadline;
-        }
-        if (!next || (armed && *armed <= *next)) {
-            return;
-        }
-        armed = next;
-        timer.expires_at(asio::steady_timer::time_point(std::chrono::microseconds(*next)));
-        timer.async_wait([this](const boost::system::error_code& error) {
-            if (!error) {
-                armed.reset();
-                on_timer();
-            }
-        });
-    }
-
-    void on_timer() {
+    void on_deadlines() {
+        const routing::Time time = now();
         for (int turn = 0; turn < kDeadlinesPerTurn; ++turn) {
-            const auto key = deadline_queue.take_due(now());
+            const auto key = deadline_queue.take_due(time);
             if (!key) {
                 break;
             }
+            flush_due = true;
             const auto found = by_key.find(*key);
             if (found != by_key.end()) {
-                const std::shared_ptr<AmqpSocket> socket = found->second;
-                socket->on_deadline();
+                found->second->on_deadline();
             }
         }
-        if (plane_deadline && now() >= *plane_deadline) {
+        if (plane_deadline && time >= *plane_deadline) {
+            flush_due = true;
             tick_plane();
         }
-        schedule_flush();
     }
 
     void tick_plane() {
@@ -290,21 +292,13 @@ struct Worker::Impl final : link::PlaneOutlet, SocketHost {
     }
 
     void close_all() {
-        stopping = true;
-        timer.cancel();
         for (const auto& [key, socket] : by_key) {
             socket->abandon();
         }
-        dirty.clear();
-        work.reset();
-        io.stop();
     }
 
     Options options;
-    asio::io_context io{1};
-    asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
-    asio::steady_timer timer;
-    std::optional<routing::Time> armed;
+    Poller poller;
     std::optional<routing::Time> plane_deadline;
     routing::Time last_plane_tick = 0;
     Mailbox<WorkerItem> items;
@@ -317,14 +311,16 @@ struct Worker::Impl final : link::PlaneOutlet, SocketHost {
     routing::TableChange waiting_change;                            // under table_mutex
     DeadlineQueue deadline_queue;
     link::DataPlane data_plane;
-    std::unordered_map<std::uint64_t, std::shared_ptr<AmqpSocket>> by_key;
+    std::unordered_map<std::uint64_t, std::unique_ptr<AmqpSocket>> by_key;
     std::unordered_map<std::uint32_t, AmqpSocket*> by_slot;
-    std::vector<std::shared_ptr<AmqpSocket>> dirty, writing;
+    std::vector<AmqpSocket*> dirty, writing;           // to be written; none is dead
+    std::vector<AmqpSocket*> unread_sockets, reading;  // to be read on; none is dead
+    std::vector<std::unique_ptr<AmqpSocket>> dead;     // this turn
     std::uint64_t last_key = 0;
-    bool flush_posted = false;
     bool refused = false;
-    bool active = false;  ///< something came in since the last flush
-    bool stopping = false;
+    bool active = false;     ///< something came in since the last flush
+    bool flush_due = false;  ///< something may be left to hand over or to write
+    std::atomic<bool> stopping = false;
     std::thread thread;
 };
 
@@ -342,15 +338,14 @@ void Worker::start() {
     impl_->thread = std::thread([impl = impl_.get()] {
         const std::string name = "worker-" + std::to_string(impl->options.index);
         pthread_setname_np(pthread_self(), name.c_str());
-        impl->tick_plane();
-        impl->arm_timer();
-        impl->io.run();
+        impl->run();
     });
 }
 
 void Worker::stop() {
     if (impl_->thread.joinable()) {
-        asio::post(impl_->io, [impl = impl_.get()] { impl->close_all(); });
+        impl_->stopping.store(true, std::memory_order_relaxed);
+        impl_->poller.wake();
         impl_->thread.join();
     }
 }
@@ -385,7 +380,7 @@ bool Worker::offer_table(std::shared_ptr<const routing::ForwardingTable> table,
 }
 
 void Worker::wake() {
-    asio::post(impl_->io, [impl = impl_.get()] { impl->schedule_flush(); });
+    impl_->poller.wake();
 }
 
 }  // namespace amqmesh::router
