@@ -42,10 +42,6 @@ ConnectionId equal_way(const std::vector<ConnectionId>& ways, std::uint64_t salt
     return *best;
 }
 
-std::uint64_t balance_key(routing::AddressHash address, routing::RouterId router) {
-    return address ^ (router * 0x9e3779b97f4a7c15ULL);
-}
-
 std::uint16_t flow_of(const LinkKey& key, std::uint16_t worker) {
     const std::uint64_t mixed =
         (std::uint64_t{key.connection} << 32U | key.link) * 0x9e3779b97f4a7c15ULL + worker;
@@ -68,6 +64,16 @@ const IncomingLink::RouteCache& Forwarder::cached_route(const Connection& connec
         cache.label.flow = flow_of(connection.key(index), plane_.config.worker);
         const auto hops = 2 * table.topology()->ids.size() + 8;
         cache.label.hop_limit = static_cast<std::uint8_t>(std::min<std::size_t>(hops, 255));
+        const bool one_router = cache.route != nullptr && cache.route->remote.size() == 1;
+        cache.router = link.router != 0 ? link.router
+                       : one_router     ? table.router(cache.route->remote.front())
+                                        : routing::RouterId{0};
+        const auto target = towards(cache.router, cache.label.flow);
+        cache.next_hop =
+            target.kind == Target::Kind::kNeighbour ? target.neighbour : ConnectionId{};
+        cache.outstanding = one_router && cache.route->treatment == Treatment::kBalanced
+                                ? outstanding_.slot_of(link.hash, cache.router)
+                                : OutstandingBook::kNone;
     }
     return cache;
 }
@@ -185,11 +191,8 @@ void Forwarder::choose_by_key(IncomingDelivery& in,
 
 void Forwarder::count_balanced(IncomingDelivery& in, routing::RouterId router) {
     demand_.sent(in.label.address, router, plane_.now);
-    in.balanced_egress = router;
-    auto& towards = balanced_[balance_key(in.label.address, router)];
-    towards.address = in.label.address;
-    towards.router = router;
-    ++towards.deliveries;
+    in.outstanding = outstanding_.slot_of(in.label.address, router);
+    outstanding_.add(in.outstanding);
 }
 
 Forwarder::RemoteChoice Forwarder::pick_remote(const AddressRoute& route,
@@ -215,9 +218,7 @@ Forwarder::RemoteChoice Forwarder::pick_remote(const AddressRoute& route,
             value += kDrainingValue;
         }
         if (route.treatment == Treatment::kBalanced) {
-            const auto found = balanced_.find(balance_key(route.hash, router));
-            const std::uint64_t outstanding =
-                found == balanced_.end() ? 0 : found->second.deliveries;
+            const std::uint64_t outstanding = outstanding_.outstanding(route.hash, router);
             busy = demand_.busy(route.hash, router, plane_.now);
             value += outstanding;
             if (busy || outstanding >= kRemoteOutstandingMax) {
@@ -240,10 +241,9 @@ std::uint32_t Forwarder::local_gauge(const AddressRoute& route, const Target& ta
     return found == route.local.end() ? 0 : found->gauge;
 }
 
-void Forwarder::forget_balanced(const IncomingDelivery& in) {
-    const auto found = balanced_.find(balance_key(in.label.address, in.balanced_egress));
-    if (found != balanced_.end() && --found->second.deliveries == 0) {
-        balanced_.erase(found);
+void Forwarder::forget_balanced(IncomingDelivery& in) {
+    if (in.outstanding != OutstandingBook::kNone) {
+        outstanding_.remove(std::exchange(in.outstanding, OutstandingBook::kNone));
     }
 }
 
@@ -425,12 +425,12 @@ Target Forwarder::choose_for(const OutgoingDelivery& out) {
     as_new.label = out.label;
     reset_choice();
     choose_by_key(as_new, *route, cursor);
-    if (as_new.balanced_egress != 0) {
+    if (as_new.outstanding != OutstandingBook::kNone) {
         auto* in = out.origin.worker == plane_.config.worker
                        ? plane_.incoming.find(out.origin.slot, out.origin.generation)
                        : nullptr;
-        if (in != nullptr && in->balanced_egress == 0) {
-            in->balanced_egress = as_new.balanced_egress;
+        if (in != nullptr && in->outstanding == OutstandingBook::kNone) {
+            in->outstanding = as_new.outstanding;
         } else {
             forget_balanced(as_new);  // counted for the router chosen first
         }

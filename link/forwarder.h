@@ -11,6 +11,7 @@
 #include "link/demand.h"
 #include "link/flow_pins.h"
 #include "link/links.h"
+#include "link/outstanding_book.h"
 #include "link/plane.h"
 #include "link/tree_cache.h"
 
@@ -82,7 +83,8 @@ class Forwarder {
     /// very many only the first kUndeliveredSeen are counted.
     using CountsByLink = std::unordered_map<std::uint64_t, std::uint32_t>;
     [[nodiscard]] CountsByLink undelivered();
-    [[nodiscard]] std::vector<Towards> towards_routers() const;
+
+    [[nodiscard]] std::vector<Towards> towards_routers() const { return outstanding_.all(); }
 
     static std::uint64_t link_number(std::uint32_t connection, LinkIndex link) {
         return std::uint64_t{connection} << 32U | link;
@@ -189,7 +191,7 @@ class Forwarder {
     Target choose_for(const OutgoingDelivery& out);
     static std::uint32_t local_gauge(const routing::AddressRoute& route, const Target& target);
     void count_balanced(IncomingDelivery& in, routing::RouterId router);
-    void forget_balanced(const IncomingDelivery& in);
+    void forget_balanced(IncomingDelivery& in);
 
     // the usual case (link/forwarder_straight.cpp)
     struct Way {
@@ -197,11 +199,14 @@ class Forwarder {
         OutgoingLink* link = nullptr;  ///< nullptr: not plain to see
         LinkIndex index = 0;
         routing::RouterId egress = 0;  ///< 0: a consumer here
-        bool balanced = false;         ///< counts as outstanding towards `egress`
+        /// Where it counts as outstanding towards `egress` (distribution balanced)
+        OutstandingBook::Slot outstanding = OutstandingBook::kNone;
     };
 
     [[nodiscard]] Way way_to_consumer(const routing::AddressRoute& route, std::uint32_t& cursor);
-    [[nodiscard]] Way way_to_router(routing::RouterId router, MeshLabel label);
+    [[nodiscard]] Way way_over(const ConnectionId& next_hop,
+                               routing::RouterId router,
+                               MeshLabel label);
     [[nodiscard]] Way plain_way(IncomingLink& link, const IncomingLink::RouteCache& cache);
     [[nodiscard]] Way plain_way_on(IncomingLink& lane,
                                    const MeshLabel& label,
@@ -388,8 +393,7 @@ class Forwarder {
     Time next_sweep_ = 0;
     std::uint32_t swept_incoming_ = 0, swept_outgoing_ = 0;  // slots looked at in this sweep
     TreeCache trees_;
-    // `balanced`: deliveries outstanding towards a remote router, by address and router.
-    std::unordered_map<std::uint64_t, Towards> balanced_;
+    OutstandingBook outstanding_;
     Time next_expiry_ = kNever;          // of what waits
     std::vector<std::uint32_t> parked_;  // slots; bounded by kParkedMax
     std::map<FlowKey, FlowPin> pins_;    // bounded by the deliveries under way

@@ -144,6 +144,7 @@ void Forwarder::on_table_changed(const routing::ForwardingTable* before) {
         }
         plane_.unanswered.on_table(plane_);
     }
+    outstanding_.sweep();
     if (before != nullptr) {
         pin_flows(*before);
     }

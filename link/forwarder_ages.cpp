@@ -245,13 +245,4 @@ Forwarder::CountsByLink Forwarder::undelivered() {
     return counts;
 }
 
-std::vector<Towards> Forwarder::towards_routers() const {
-    std::vector<Towards> all;
-    all.reserve(balanced_.size());
-    for (const auto& entry : balanced_) {
-        all.push_back(entry.second);
-    }
-    return all;
-}
-
 }  // namespace amqmesh::link

@@ -248,10 +248,7 @@ bool Forwarder::on_busy(std::uint32_t slot) {
 
 void Forwarder::try_again(std::uint32_t slot) {
     auto& in = plane_.incoming.at(slot);
-    if (in.balanced_egress != 0) {
-        forget_balanced(in);
-        in.balanced_egress = 0;
-    }
+    forget_balanced(in);
     in.egress = 0;
     const auto attempts = in.attempts;
     retry(slot);

@@ -425,10 +425,7 @@ void Forwarder::settle(std::uint32_t slot, const DeliveryState& given) {
             ? is_unreached(given) || is_busy(given) || declined_left(given).has_value()
             : false;
     const auto state = to_client && nobody ? DeliveryState{Outcome::kReleased, {}} : given;
-    if (in.balanced_egress != 0) {
-        forget_balanced(in);
-        in.balanced_egress = 0;
-    }
+    forget_balanced(in);
     in.settled = true;
     if (in.pinned_egress != 0) {
         unpin(in);

@@ -55,11 +55,11 @@ Forwarder::Way Forwarder::way_to_consumer(const routing::AddressRoute& route,
                : Way{connection, link, consumer.link, 0};
 }
 
-Forwarder::Way Forwarder::way_to_router(routing::RouterId router, MeshLabel label) {
+Forwarder::Way Forwarder::way_over(const ConnectionId& next_hop,
+                                   routing::RouterId router,
+                                   MeshLabel label) {
     label.egress = router;
-    const auto target = towards(router, label.flow);
-    auto* connection =
-        target.kind == Target::Kind::kNeighbour ? plane_.connection(target.neighbour) : nullptr;
+    auto* connection = plane_.connection(next_hop);
     const auto lane =
         connection != nullptr ? connection->lane_for(label, false) : Connection::LaneChoice{};
     return lane.found ? Way{connection, connection->outgoing(lane.link), lane.link, router} : Way{};
@@ -68,7 +68,7 @@ Forwarder::Way Forwarder::way_to_router(routing::RouterId router, MeshLabel labe
 /// The way of what a client sends on its link.
 Forwarder::Way Forwarder::plain_way(IncomingLink& link, const IncomingLink::RouteCache& cache) {
     if (link.router != 0) {
-        return way_to_router(link.router, cache.label);
+        return way_over(cache.next_hop, link.router, cache.label);
     }
     const auto* route = cache.route;
     if (route == nullptr || !is_anycast(*route)) {
@@ -79,16 +79,13 @@ Forwarder::Way Forwarder::plain_way(IncomingLink& link, const IncomingLink::Rout
     if (!route->local.empty() && local_only) {
         return way_to_consumer(*route, link.cursor);
     }
-    if (!route->local.empty() || route->remote.size() != 1) {
+    const bool balanced = cache.outstanding != OutstandingBook::kNone;
+    if (!route->local.empty() || route->remote.size() != 1 ||
+        (balanced && demand_.busy(route->hash, cache.router, plane_.now))) {
         return {};
     }
-    const auto router = plane_.table->router(route->remote.front());
-    const bool balanced = route->treatment == routing::Treatment::kBalanced;
-    if (balanced && demand_.busy(route->hash, router, plane_.now)) {
-        return {};
-    }
-    auto way = way_to_router(router, cache.label);
-    way.balanced = balanced;
+    auto way = way_over(cache.next_hop, cache.router, cache.label);
+    way.outstanding = cache.outstanding;
     return way;
 }
 
@@ -100,8 +97,10 @@ Forwarder::Way Forwarder::plain_way_on(IncomingLink& lane,
         return {};
     }
     if (label.egress != plane_.table->self()) {
-        const auto way = way_to_router(label.egress, label);
-        return way.link != nullptr && way.connection->id() == arrival ? Way{} : way;
+        const auto target = towards(label.egress, label.flow);
+        return target.kind != Target::Kind::kNeighbour || target.neighbour == arrival
+                   ? Way{}
+                   : way_over(target.neighbour, label.egress, label);
     }
     auto& cache = lane.cache;  // remembered from message to message
     if (cache.generation != plane_.table->generation() || cache.label.address != label.address) {
@@ -151,8 +150,10 @@ Forwarder::Way Forwarder::plain_way_on(IncomingLink& lane,
     if (way.egress != 0 && arrival.generation == 0) {
         keep_copy(in, payload.bytes);
         in.egress = way.egress;
-        if (way.balanced) {
-            count_balanced(in, way.egress);
+        if (way.outstanding != OutstandingBook::kNone) {
+            demand_.sent(in.label.address, way.egress, plane_.now);
+            in.outstanding = way.outstanding;
+            outstanding_.add(way.outstanding);
         }
     }
     return true;

@@ -88,7 +88,10 @@ struct IncomingLink {
     struct RouteCache {
         std::uint64_t generation = 0;
         const routing::AddressRoute* route = nullptr;
-        MeshLabel label;  ///< what all deliveries of the link have in common
+        MeshLabel label;               ///< what all deliveries of the link have in common
+        routing::RouterId router = 0;  ///< the only one that they can go to over the mesh, or 0 ...
+        ConnectionId next_hop;         ///< ... and the way there
+        std::uint32_t outstanding = 0;  ///< its slot in the OutstandingBook, if that counts
     };
 
     RouteCache cache;

@@ -64,6 +64,9 @@ Connection::LaneChoice Connection::lane_for(const MeshLabel& label, bool streami
     if (short_lane_ == kNoLink || closed_) {
         return {};
     }
+    if (!streaming && stream_lanes_.empty()) {
+        return {short_lane_, true};
+    }
     const auto flow = flow_key(label);
     const auto load = [this](const StreamLane& lane) {
         const auto* out = outgoing(lane.link);
