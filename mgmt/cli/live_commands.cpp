@@ -1,6 +1,7 @@
 // why and watch.
 #include "mgmt/cli/commands.h"
 #include "mgmt/cli/management_client.h"
+#include "mgmt/cli/nodes.h"
 #include "mgmt/cli/table.h"
 #include "mgmt/cli/watch.h"
 #include "mgmt/cli/why.h"
@@ -61,22 +62,33 @@ struct WatchOptions {
     NodeOptions node;
     double interval_s = 2;
     std::uint64_t count = 0;
+    bool all_nodes = false;
 };
+
+double seconds_now() {
+    const std::chrono::duration<double> at = std::chrono::steady_clock::now().time_since_epoch();
+    return at.count();
+}
+
+Rows router_row(ManagementClient& client, const std::string& router) {
+    return client.query("router",
+                        {"id",
+                         "operState",
+                         "uptimeSeconds",
+                         "connectionCount",
+                         "linkCount",
+                         "memoryUsage",
+                         "deliveriesIngress",
+                         "deliveriesEgress",
+                         "deliveriesTransit",
+                         "deliveriesStuck",
+                         "linksBlocked"},
+                        router);
+}
 
 Look look(ManagementClient& client, const std::string& router) {
     Look taken;
-    taken.router = client.query("router",
-                                {"id",
-                                 "uptimeSeconds",
-                                 "connectionCount",
-                                 "linkCount",
-                                 "memoryUsage",
-                                 "deliveriesIngress",
-                                 "deliveriesEgress",
-                                 "deliveriesTransit",
-                                 "deliveriesStuck",
-                                 "linksBlocked"},
-                                router);
+    taken.router = router_row(client, router);
     taken.addresses = client.query("router.address",
                                    {"name",
                                     "deliveriesIngress",
@@ -86,8 +98,27 @@ Look look(ManagementClient& client, const std::string& router) {
                                     "subscriberCount",
                                     "remoteCount"},
                                    router);
-    const std::chrono::duration<double> at = std::chrono::steady_clock::now().time_since_epoch();
-    taken.at_s = at.count();
+    taken.at_s = seconds_now();
+    return taken;
+}
+
+std::vector<Look> look_around(ManagementClient& client) {
+    std::vector<Look> taken;
+    for (const std::string& id : mesh_nodes(client)) {
+        Look one;
+        one.node = id;
+        try {
+            one.router = router_row(client, id);
+            one.node = to_text(one.router.at(0, "id"));
+        } catch (const Failure& failure) {
+            if (failure.code() == Exit::kCannotConnect) {
+                throw;
+            }
+            one.failure = "no answer";
+        }
+        one.at_s = seconds_now();
+        taken.push_back(std::move(one));
+    }
     return taken;
 }
 
@@ -99,22 +130,33 @@ WatchLayout layout_of_terminal() {
     return {.width = size.ws_col, .height = size.ws_row, .colours = true};
 }
 
-Exit watch(const WatchOptions& options) {
-    ManagementClient client(options.node);
-    Look before = look(client, options.node.router);
+/// Looks again and again; `text` of the look before and the one now is shown.
+template <typename Take, typename Text>
+Exit repeat(const WatchOptions& options, Take take, Text text) {
+    auto before = take();
     for (std::uint64_t turn = 0; options.count == 0 || turn < options.count; ++turn) {
         // Nothing to wait for but time; Ctrl-C ends the program here.
         poll(nullptr, 0, static_cast<int>(options.interval_s * 1000));
-        Look now = look(client, options.node.router);
+        auto now = take();
         const WatchLayout layout = layout_of_terminal();
         fmt::print("{}{}{}",
                    layout.colours ? "\x1b[H\x1b[2J" : "",
-                   watch_text(before, now, layout),
+                   text(before, now, layout),
                    layout.colours ? "" : "\n");
         std::fflush(stdout);
         before = std::move(now);
     }
     return Exit::kOk;
+}
+
+Exit watch(const WatchOptions& options) {
+    ManagementClient client(options.node);
+    if (options.all_nodes) {
+        return repeat(
+            options, [&] { return look_around(client); }, mesh_watch_text);
+    }
+    return repeat(
+        options, [&] { return look(client, options.node.router); }, watch_text);
 }
 
 }  // namespace
@@ -135,7 +177,8 @@ void add_live_commands(CLI::App& app, Action& chosen) {
         "Routers that have consumers of the address are asked, too.");
     command->callback([options, &chosen] { chosen = [options] { return why(*options); }; });
 
-    command = app.add_subcommand("watch", "Rates of a node and its busiest addresses, live");
+    command = app.add_subcommand("watch",
+                                 "Rates of a node and its busiest addresses, or of the mesh, live");
     auto watched = std::make_shared<WatchOptions>();
     add_node_options(*command, watched->node, Reach::kAnyNode);
     command->add_option("-i,--interval", watched->interval_s, "Seconds between looks")
@@ -144,6 +187,7 @@ void add_live_commands(CLI::App& app, Action& chosen) {
     command->add_option("-c,--count", watched->count, "Looks; 0: until Ctrl-C")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
+    command->add_flag("-a,--all-nodes", watched->all_nodes, "A line for every node of the mesh");
     command->callback([watched, &chosen] { chosen = [watched] { return watch(*watched); }; });
 }
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 namespace amqmesh::cli {
@@ -29,6 +30,10 @@ struct AddressLine {
     [[nodiscard]] double traffic() const { return in + out + through; }
 };
 
+double per_second(double seconds, double now, double before) {
+    return seconds > 0 && now >= before ? (now - before) / seconds : 0;
+}
+
 class Rates {
   public:
     Rates(const Look& before, const Look& now) : seconds_(now.at_s - before.at_s) {
@@ -38,7 +43,7 @@ class Rates {
     }
 
     [[nodiscard]] double of(double now, double before) const {
-        return seconds_ > 0 && now >= before ? (now - before) / seconds_ : 0;
+        return per_second(seconds_, now, before);
     }
 
     std::vector<AddressLine> addresses(const Look& before, const Look& now) const {
@@ -127,6 +132,78 @@ std::string watch_text(const Look& before, const Look& now, const WatchLayout& l
                    fmt::format("{:.0f}", line.routers)});
     }
     return out + '\n' + table.text(layout.width);
+}
+
+namespace {
+
+constexpr auto kMeshColumns = std::to_array<std::string_view>({"NODE",
+                                                               "STATE",
+                                                               "IN/s",
+                                                               "OUT/s",
+                                                               "THROUGH/s",
+                                                               "STUCK",
+                                                               "BLOCKED",
+                                                               "CONNECTIONS",
+                                                               "LINKS",
+                                                               "MIB",
+                                                               "UP"});
+
+Table mesh_table() {
+    std::vector<Table::Column> columns;
+    for (const std::string_view heading : kMeshColumns) {
+        const bool words = columns.size() < 2;
+        columns.push_back({std::string{heading}, words ? Align::kLeft : Align::kRight});
+    }
+    return Table{std::move(columns)};
+}
+
+std::vector<std::string> mesh_line(const Look* before, const Look& now) {
+    const auto speed = [&](std::string_view column) {
+        return before == nullptr ? "-"
+                                 : rate_text(per_second(now.at_s - before->at_s,
+                                                        number(now.router, 0, column),
+                                                        number(before->router, 0, column)));
+    };
+    return {now.node,
+            to_text(now.router.at(0, "operState")),
+            speed("deliveriesIngress"),
+            speed("deliveriesEgress"),
+            speed("deliveriesTransit"),
+            to_text(now.router.at(0, "deliveriesStuck")),
+            to_text(now.router.at(0, "linksBlocked")),
+            to_text(now.router.at(0, "connectionCount")),
+            to_text(now.router.at(0, "linkCount")),
+            std::to_string(static_cast<std::int64_t>(number(now.router, 0, "memoryUsage")) >> 20U),
+            duration_text(now.router.at(0, "uptimeSeconds"))};
+}
+
+}  // namespace
+
+std::string mesh_watch_text(const std::vector<Look>& before,
+                            const std::vector<Look>& now,
+                            const WatchLayout& layout) {
+    Table table = mesh_table();
+    constexpr std::size_t kOtherLines = 3;  // heading, one that is not shown, one for the cursor
+    const std::size_t most =
+        layout.height == 0 || now.size() + 2 <= layout.height
+            ? now.size()
+            : std::max<std::size_t>(layout.height, kOtherLines + 1) - kOtherLines;
+    for (std::size_t i = 0; i < most; ++i) {
+        const Look& look = now[i];
+        if (!look.failure.empty()) {
+            std::vector<std::string> cells(kMeshColumns.size());
+            cells[0] = look.node;
+            cells[1] = look.failure;
+            table.add(std::move(cells));
+            continue;
+        }
+        const auto known = std::find_if(before.begin(), before.end(), [&look](const Look& one) {
+            return one.node == look.node && one.failure.empty();
+        });
+        table.add(mesh_line(known == before.end() ? nullptr : &*known, look));
+    }
+    return table.text(layout.width) +
+           (most < now.size() ? fmt::format("and {} more\n", now.size() - most) : "");
 }
 
 }  // namespace amqmesh::cli

@@ -5,12 +5,15 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 namespace amqmesh::cli {
 
 /// One look.
 struct Look {
-    double at_s = 0;  ///< of any clock that only goes forward
+    std::string node{};     ///< id; empty: the one connected to
+    std::string failure{};  ///< not empty: why there is nothing of it
+    double at_s = 0;        ///< of any clock that only goes forward
     Rows router, addresses;
 };
 
@@ -22,5 +25,11 @@ struct WatchLayout {
 
 /// Headline and the busiest addresses; rates since `before`, which may be the same look.
 std::string watch_text(const Look& before, const Look& now, const WatchLayout& layout);
+
+/// A line for each node, of its router row; rates since the look at it in `before`, if there is
+/// one.
+std::string mesh_watch_text(const std::vector<Look>& before,
+                            const std::vector<Look>& now,
+                            const WatchLayout& layout);
 
 }  // namespace amqmesh::cli

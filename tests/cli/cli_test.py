@@ -163,6 +163,14 @@ class Entities(ToolTest):
         self.run_tool("create", "address", "--stdin", stdin='{"prefix": "a", "priority": 3}')
         self.assertEqual(self.node.management.requests[-1][2], {"prefix": "a", "priority": 3})
 
+    def test_create_reads_a_list(self):
+        made = self.json("create", "address", "--stdin",
+                         stdin='[{"prefix": "a"}, {"type": "listener", "name": "n", "port": "1"}]')
+        self.assertEqual([one["type"].rsplit(".")[-1] for one in made], ["address", "listener"])
+        self.assertEqual(self.node.management.requests[-1][2], {"name": "n", "port": "1"})
+        self.run_tool("create", "address", "--stdin", stdin="[1]", expect=2)
+        self.run_tool("create", "address", "--stdin", stdin="7", expect=2)
+
     def test_delete_wants_a_name(self):
         self.run_tool("delete", expect=2)
         self.run_tool("delete", "--type", "listener", "--name", "web")
@@ -326,6 +334,17 @@ class Live(ToolTest):
         self.assertEqual(text.count("A  up 1h 2m"), 2)
         self.assertRegex(text, r"(?m)^orders +0 +0 +0")
         self.assertNotIn("\x1b", text)
+
+    def test_watch_of_all_nodes(self):
+        text = self.run_tool("watch", "--all-nodes", "--count", "1", "--interval", "0.1").stdout
+        self.assertRegex(text, r"(?m)^NODE +STATE +IN/s +OUT/s")
+        self.assertEqual([line.split()[0] for line in text.splitlines()[1:4]], ["A", "B", "C"])
+        tables = self.node.management.on_query
+        self.node.management.on_query = lambda node, *rest: \
+            (500, "overloaded", {}) if node == "B" else tables(node, *rest)
+        self.addCleanup(delattr, self.node.management, "on_query")
+        text = self.run_tool("watch", "--all-nodes", "--count", "1", "--interval", "0.1").stdout
+        self.assertRegex(text, r"(?m)^B +no answer$")
 
     def test_bench_counts_what_comes_back(self):
         # The scripted peer accepts messages but sends none back.
