@@ -27,6 +27,11 @@ HttpResponse failure(int status, std::string_view text) {
             .body = to_json(Value{Map{{"error", text}}}) + "\n"};
 }
 
+HttpResponse health_response(std::string_view what, const std::string& why) {
+    return why.empty() ? HttpResponse{.body = "ok\n"}
+                       : HttpResponse{.status = 503, .body = std::string{what} + why + "\n"};
+}
+
 std::vector<std::string_view> split(std::string_view text, char separator) {
     std::vector<std::string_view> parts;
     while (!text.empty()) {
@@ -171,11 +176,9 @@ void HttpSite::get(std::string_view target, HttpDone done) {
                   .body = std::move(text)});
         });
     } else if (path == "/livez" || path == "/healthz") {
-        done({.body = "ok\n"});
+        done(health_response("not live: ", liveness_ ? liveness_() : std::string{}));
     } else if (path == "/readyz") {
-        const std::string missing = readiness_();
-        done(missing.empty() ? HttpResponse{.body = "ok\n"}
-                             : HttpResponse{.status = 503, .body = "not ready: " + missing + "\n"});
+        done(health_response("not ready: ", readiness_()));
     } else if (const ConsoleFile* file = find_console_file(path)) {
         done({.status = 200,
               .content_type = std::string{file->content_type},

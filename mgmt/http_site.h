@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace amqmesh::mgmt {
 
@@ -23,7 +24,7 @@ using HttpDone = std::function<void(HttpResponse&&)>;
 ///
 ///   /                 the console
 ///   /metrics          Prometheus text
-///   /livez, /healthz  200 while the control thread answers
+///   /livez, /healthz  200 while the threads answer, 503 and which does not otherwise
 ///   /readyz           200 once the node serves, 503 and why before
 ///   /api              the entity types
 ///   /api/TYPE         all entities of a type: ?attributes=a,b ?offset=N ?count=N; of another node
@@ -44,6 +45,9 @@ class HttpSite {
     HttpSite(Source& source, Readiness readiness, MetricsOptions metrics = {});
     HttpSite(Source& source, Readiness readiness, MetricsOptions metrics, Mesh mesh);
 
+    /// Asked for /livez; empty text: nothing hangs. Without it an answer is sign of life enough.
+    void set_liveness(Readiness liveness) { liveness_ = std::move(liveness); }
+
     /// `target` as in the request line (RFC 9112, 3.2). `done` is called once, during the call or
     /// later.
     void get(std::string_view target, HttpDone done);
@@ -58,6 +62,7 @@ class HttpSite {
 
     Source& source_;
     Readiness readiness_;
+    Readiness liveness_;
     MetricsOptions metrics_;
     Mesh mesh_;
 };

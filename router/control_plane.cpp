@@ -3,6 +3,7 @@
 #include "router/log.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 #include <variant>
 
@@ -293,6 +294,19 @@ mgmt::Source& ControlPlane::management(routing::Time now) {
     source_.set_now(now);
     remote_.set_now(now);
     return source_;
+}
+
+std::string ControlPlane::stalled_workers(routing::Time now) {
+    constexpr routing::Time kPatience = 5 * routing::kSecond;
+    if (!probed_) {
+        probed_ = now;
+        snapshots_.take({}, [this](const Snapshots::Parts&) { probed_.reset(); });
+        return {};
+    }
+    return now - *probed_ <= kPatience
+               ? std::string{}
+               : "a worker thread has not answered for " +
+                     std::to_string((now - *probed_) / routing::kSecond) + " s";
 }
 
 void ControlPlane::on_report(routing::Time now, link::Report&& report) {

@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 namespace amqmesh::router {
 
@@ -76,6 +77,10 @@ class ControlPlane {
     /// Asks other nodes' management; in standalone mode there are none to ask.
     mgmt::RemoteNodes& remote_nodes() { return remote_; }
 
+    /// Whether the workers answer: which have not for more than 5 s, in words, or empty. Asks them
+    /// anew each time that they have answered; never waits.
+    std::string stalled_workers(routing::Time now);
+
     /// Connections that were opened or are on their way there; reported by the workers.
     [[nodiscard]] std::size_t connections() const { return open_connections_; }
 
@@ -105,6 +110,7 @@ class ControlPlane {
     mgmt::Agent agent_;
     mgmt::RemoteNodes remote_;
     std::size_t open_connections_ = 0;
+    std::optional<routing::Time> probed_;  ///< when the workers were asked; until all have answered
     LineBudget troubles_{30};
     std::optional<DrainProgress> drain_;  ///< while draining
     bool ending_ = false;                 ///< the process is to end after it

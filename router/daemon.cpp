@@ -503,6 +503,7 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
         wait_signal(signals);
         asio::signal_set hangups(io, SIGHUP);
         wait_hangup(hangups);
+        site.set_liveness([this] { return control.stalled_workers(now()); });
         workers.start();
         control.start(now());
         arm_timer();

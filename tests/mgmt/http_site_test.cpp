@@ -51,6 +51,12 @@ TEST_F(HttpSiteTest, Health) {
     EXPECT_EQ(get("/readyz").status, 503);
     EXPECT_EQ(get("/readyz").body, "not ready: no neighbour is up\n");
     EXPECT_EQ(get("/livez").status, 200) << "alive all the same";
+    std::string stalled;
+    site.set_liveness([&stalled] { return stalled; });
+    EXPECT_EQ(get("/livez").status, 200);
+    stalled = "a thread hangs";
+    EXPECT_EQ(get("/livez").status, 503);
+    EXPECT_EQ(get("/healthz").body, "not live: a thread hangs\n");
 }
 
 TEST_F(HttpSiteTest, Metrics) {

@@ -355,6 +355,60 @@ TEST(ControlPlane, links_in_trouble_are_logged_but_not_without_end) {
                 testing::HasSubstr("address=M0q deliveries=4 left_out=71"));
 }
 
+TEST(ControlPlane, a_worker_that_hangs_is_told) {
+    Configuration node = configuration("S", RouterMode::kStandalone);
+    FakeOutlet outlet;
+    ControlPlane plane({.configuration = &node}, outlet, outlet);
+    plane.start(kSecond);
+    const auto answer = [&](std::uint16_t worker, std::uint64_t request) {
+        auto snapshot = std::make_unique<link::PlaneSnapshot>();
+        snapshot->request = request;
+        snapshot->worker = worker;
+        plane.on_report(2 * kSecond, link::Report{std::move(snapshot)});
+    };
+    EXPECT_EQ(plane.stalled_workers(kSecond), "");
+    auto asked = outlet.take<link::command::TakeSnapshot>();
+    ASSERT_EQ(asked.size(), 2U);
+    answer(0, asked[0].request);
+    answer(1, asked[1].request);
+    EXPECT_EQ(plane.stalled_workers(60 * kSecond), "") << "both answered, and are asked again";
+    asked = outlet.take<link::command::TakeSnapshot>();
+    ASSERT_EQ(asked.size(), 2U);
+    answer(0, asked[0].request);
+    EXPECT_EQ(plane.stalled_workers(65 * kSecond), "");
+    EXPECT_EQ(plane.stalled_workers(67 * kSecond), "a worker thread has not answered for 7 s");
+    EXPECT_TRUE(outlet.take<link::command::TakeSnapshot>().empty()) << "one question at a time";
+    answer(1, asked[1].request);
+    EXPECT_EQ(plane.stalled_workers(68 * kSecond), "");
+}
+
+TEST_F(Pair, one_node_asks_the_others_management) {
+    a_.management(now_);
+    a_out_.sent.clear();
+    std::vector<mgmt::RemoteRows> rows;
+    a_.remote_nodes().query(
+        {.node = "B", .type = &mgmt::type_of("listener")},
+        [&rows](mgmt::RemoteRows&& answer) { rows.push_back(std::move(answer)); });
+    auto asked = a_out_.take<link::command::Originate>();
+    ASSERT_EQ(asked.size(), 1U);
+    EXPECT_EQ(asked[0].address, "amqp:/_topo/0/B/$management");
+    EXPECT_LE(*a_.next_deadline(), now_ + 3 * kSecond);
+    b_out_.sent.clear();
+    b_.on_report(now_, link::report::ManagementRequest{std::move(asked[0].message)});
+    auto answered = b_out_.take<link::command::Originate>();
+    ASSERT_EQ(answered.size(), 1U);
+    EXPECT_EQ(answered[0].address, "amqp:/_topo/0/A/$management");
+    a_.on_report(now_, link::report::ManagementRequest{std::move(answered[0].message)});
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_EQ(rows[0].status, 200);
+    a_.remote_nodes().query(
+        {.node = "B", .type = &mgmt::type_of("listener")},
+        [&rows](mgmt::RemoteRows&& answer) { rows.push_back(std::move(answer)); });
+    a_.on_timer(now_ + 4 * kSecond);
+    ASSERT_EQ(rows.size(), 2U);
+    EXPECT_EQ(rows[1].status, 504) << "nobody answers";
+}
+
 TEST(Snapshots, answer_when_the_last_worker_has) {
     FakeOutlet outlet;
     Snapshots snapshots(2, outlet);
