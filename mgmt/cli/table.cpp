@@ -14,7 +14,7 @@ namespace amqmesh::cli {
 namespace {
 
 constexpr std::size_t kGap = 2;
-constexpr std::size_t kNarrowest = 6;  // a column is not squeezed below this
+constexpr std::size_t kNarrowest = 8;  // a column is not squeezed below this
 constexpr std::string_view kEllipsis = "…";
 
 bool starts_code_point(char byte) {
@@ -67,6 +67,10 @@ std::string csv_line(const std::vector<std::string>& cells) {
     return line;
 }
 
+std::size_t total_of(const std::vector<std::size_t>& widths) {
+    return std::accumulate(widths.begin(), widths.end(), kGap * (widths.size() - 1));
+}
+
 std::string without_trailing_blanks(std::string line) {
     line.erase(line.find_last_not_of(' ') + 1);
     return line;
@@ -80,27 +84,49 @@ void Table::add(std::vector<std::string> cells) {
 }
 
 std::vector<std::size_t> Table::column_widths(std::size_t width) const {
+    std::vector<std::size_t> widths = widths_of(columns_.size());
+    if (width == 0 || widths.empty()) {
+        return widths;
+    }
+    squeeze(widths, width);
+    // What does not fit even so is left out from the right; numbers that are cut would be wrong.
+    constexpr std::size_t kColumnsMin = 2;
+    while (widths.size() > kColumnsMin && total_of(widths) > width) {
+        widths.pop_back();
+        widths = widths_of(widths.size());
+        squeeze(widths, width);
+    }
+    return widths;
+}
+
+std::vector<std::size_t> Table::widths_of(std::size_t columns) const {
     std::vector<std::size_t> widths;
-    for (std::size_t column = 0; column < columns_.size(); ++column) {
+    for (std::size_t column = 0; column < columns; ++column) {
         std::size_t widest = length(columns_[column].heading);
         for (const auto& row : rows_) {
             widest = std::max(widest, length(row[column]));
         }
         widths.push_back(widest);
     }
-    if (width == 0 || widths.empty()) {
-        return widths;
-    }
-    std::size_t total = std::accumulate(widths.begin(), widths.end(), kGap * (widths.size() - 1));
-    while (total > width) {
-        auto widest = std::max_element(widths.begin(), widths.end());
-        if (*widest <= kNarrowest) {
-            break;
+    return widths;
+}
+
+// The widest column of words gives way first.
+void Table::squeeze(std::vector<std::size_t>& widths, std::size_t width) const {
+    for (std::size_t total = total_of(widths); total > width; --total) {
+        std::size_t* widest = nullptr;
+        for (std::size_t column = 0; column < widths.size(); ++column) {
+            const bool words = columns_[column].align == Align::kLeft;
+            if (words && widths[column] > kNarrowest &&
+                (widest == nullptr || widths[column] > *widest)) {
+                widest = &widths[column];
+            }
+        }
+        if (widest == nullptr) {
+            return;
         }
         --*widest;
-        --total;
     }
-    return widths;
 }
 
 std::size_t Table::width_with(std::size_t column) const {
@@ -115,7 +141,7 @@ void Table::append_line(const std::vector<std::string>& cells,
                         const std::vector<std::size_t>& widths,
                         std::string& out) const {
     std::string line;
-    for (std::size_t column = 0; column < cells.size(); ++column) {
+    for (std::size_t column = 0; column < widths.size(); ++column) {
         if (column != 0) {
             line.append(kGap, ' ');
         }
@@ -139,6 +165,13 @@ std::string Table::text(std::size_t width) const {
     append_line(headings(), widths, out);
     for (const auto& row : rows_) {
         append_line(row, widths, out);
+    }
+    if (widths.size() < columns_.size()) {
+        out += "not shown for want of width:";
+        for (std::size_t column = widths.size(); column < columns_.size(); ++column) {
+            out += ' ' + columns_[column].heading;
+        }
+        out += '\n';
     }
     return out;
 }

@@ -21,8 +21,9 @@ class Table {
     /// REQUIRES: one cell per column.
     void add(std::vector<std::string> cells);
 
-    /// Lines no longer than `width` characters (0: any length); the widest columns give way first,
-    /// what does not fit ends in an ellipsis. Characters are UTF-8 code points.
+    /// Lines no longer than `width` characters (0: any length); the widest columns of words give
+    /// way first, what does not fit ends in an ellipsis. If that is not enough, columns on the
+    /// right are left out, and named in a last line. Characters are UTF-8 code points.
     [[nodiscard]] std::string text(std::size_t width) const;
     /// How wide the text would be if no column were wider than `column`.
     [[nodiscard]] std::size_t width_with(std::size_t column) const;
@@ -32,7 +33,10 @@ class Table {
     [[nodiscard]] std::size_t size() const { return rows_.size(); }
 
   private:
+    /// Of the columns that are shown.
     [[nodiscard]] std::vector<std::size_t> column_widths(std::size_t width) const;
+    [[nodiscard]] std::vector<std::size_t> widths_of(std::size_t columns) const;
+    void squeeze(std::vector<std::size_t>& widths, std::size_t width) const;
     [[nodiscard]] std::vector<std::string> headings() const;
     void append_line(const std::vector<std::string>& cells,
                      const std::vector<std::size_t>& widths,

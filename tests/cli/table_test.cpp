@@ -23,7 +23,20 @@ TEST(Table, SqueezesTheWidestColumnFirst) {
     Table table({{"X"}, {"LONG"}});
     table.add({"1", "abcdefghijklmnop"});
     EXPECT_EQ(table.text(12), "X  LONG\n1  abcdefgh…\n");
-    EXPECT_EQ(table.text(2), "X  LONG\n1  abcde…\n");  // never below a readable rest
+    EXPECT_EQ(table.text(2), "X  LONG\n1  abcdefg…\n");  // never below a readable rest
+}
+
+TEST(Table, LeavesOutWhatDoesNotFitAndNamesIt) {
+    Table table({{"NAME"}, {"IN", Align::kRight}, {"OUT", Align::kRight}, {"WHERE"}});
+    table.add({"abcdefghijkl", "12345678", "1", "here"});
+    EXPECT_EQ(
+        table.text(23),
+        "NAME            IN  OUT\nabcdefg…  12345678    1\nnot shown for want of width: WHERE\n");
+    EXPECT_EQ(
+        table.text(20),
+        "NAME              IN\nabcdefghi…  12345678\nnot shown for want of width: OUT WHERE\n");
+    EXPECT_EQ(table.text(1),
+              "NAME            IN\nabcdefg…  12345678\nnot shown for want of width: OUT WHERE\n");
 }
 
 TEST(Table, CsvQuotes) {
