@@ -226,7 +226,10 @@ void Node::Impl::lose(AdjacencyId link, const char* why, std::optional<LinkClose
         damping_.on_down(now_, peer);
         if (!stopped_) {
             originate();
-            schedule_.force(now_);
+            if (schedule_.due()) {
+                schedule_.force(
+                    now_);  // a route may lead over it, and must not for a moment longer
+            }
         }
     }
 }

@@ -159,18 +159,27 @@ bool Routes::relevant(const EdgeChange& edge, bool several) const {
     if (distance(near) == kUnreachable) {
         return false;
     }
-    if (near == topology_->self || distance(far) == kUnreachable) {
-        return near == topology_->self || !topology_->no_transit[near];
-    }
-    if (topology_->no_transit[near]) {
+    if (near != topology_->self && topology_->no_transit[near]) {
         return false;
     }
+    if (distance(far) == kUnreachable) {
+        return true;
+    }
     const std::uint32_t gap = distance(far) - distance(near);
+    if (near == topology_->self) {
+        // Which of our own links it is stands nowhere here: any of the shortest may be the one.
+        return (edge.before != 0 && edge.before <= gap) || (edge.after != 0 && edge.after <= gap);
+    }
     const bool used = edge.before != 0 && gap == edge.before;
     const bool as_good = edge.after != 0 && gap == edge.after;
     const bool better = edge.after != 0 && edge.after < gap;
     if (better || (used && several)) {
         return true;
+    }
+    if (max_paths_ == 1) {
+        // Only the chosen path counts, there and for whatever compares itself with it further on.
+        const std::uint64_t tie = spf_.tie[near] + tie_of(edge.a, edge.b);
+        return (used && tie == spf_.tie[far]) || (as_good && tie < spf_.tie[far]);
     }
     return (used && !replaceable(near, far, edge.before)) || (as_good && adds_hops(near, far));
 }

@@ -118,6 +118,29 @@ std::uint8_t merge_hops(std::span<AdjacencyId> into,
     return count;
 }
 
+std::uint64_t tie_of(RouterId a, RouterId b) {
+    std::uint64_t mixed = ((a + b) * 0x9e3779b97f4a7c15ULL) ^ (a ^ b);
+    mixed = (mixed ^ (mixed >> 32U)) * 0xd6e8feb86659fd93ULL;
+    return (mixed ^ (mixed >> 32U)) >> 20U;  // a million of them fit into a sum
+}
+
+namespace {
+
+void compute_single_paths(const Topology& topology, Spf& spf) {
+    spf.tie.assign(topology.ids.size(), 0);
+    const auto on_edge = [&](std::uint32_t from, const Topology::Edge& edge, bool shorter) {
+        const std::uint64_t tie = spf.tie[from] + tie_of(topology.ids[from], topology.ids[edge.to]);
+        if (shorter || tie < spf.tie[edge.to]) {
+            spf.tie[edge.to] = tie;
+            spf.hops[edge.to] = from == topology.self ? edge.adjacency : spf.hops[from];
+            spf.count[edge.to] = 1;
+        }
+    };
+    run_dijkstra(topology, topology.self, spf.distance, on_edge);
+}
+
+}  // namespace
+
 Spf compute_spf(const Topology& topology, std::uint32_t max_paths) {
     AMQMESH_ASSERT(max_paths >= 1 && max_paths <= kPathsMax);
     AMQMESH_ASSERT(topology.self < topology.ids.size());
@@ -126,6 +149,10 @@ Spf compute_spf(const Topology& topology, std::uint32_t max_paths) {
     spf.max_paths = max_paths;
     spf.hops.assign(n * max_paths, 0);
     spf.count.assign(n, 0);
+    if (max_paths == 1) {
+        compute_single_paths(topology, spf);
+        return spf;
+    }
     const auto on_edge = [&](std::uint32_t from, const Topology::Edge& edge, bool shorter) {
         const std::span<AdjacencyId> into =
             std::span(spf.hops).subspan(std::size_t{edge.to} * max_paths, max_paths);

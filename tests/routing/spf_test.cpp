@@ -5,7 +5,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
 #include <set>
+#include <utility>
 
 namespace amqmesh::routing {
 namespace {
@@ -59,6 +62,11 @@ TEST(Spf, KeepsTheLowestOfAllEqualFirstHops) {
                     continue;
                 }
                 const std::set<AdjacencyId> all = all_first_hops(graph, self, to);
+                if (max_paths == 1) {
+                    ASSERT_EQ(spf.next_hops(to).size(), 1U);
+                    ASSERT_TRUE(all.contains(spf.next_hops(to)[0])) << "seed " << seed;
+                    continue;
+                }
                 std::vector<AdjacencyId> wanted(all.begin(), all.end());
                 wanted.resize(std::min<std::size_t>(wanted.size(), max_paths));
                 const auto hops = spf.next_hops(to);
@@ -69,6 +77,104 @@ TEST(Spf, KeepsTheLowestOfAllEqualFirstHops) {
         }
     }
     EXPECT_GT(several, 1000U) << "the graphs have too few equal-cost paths to test anything";
+}
+
+// next[from][to]: the neighbour that messages are sent to; from itself: none.
+using NextRouters = std::vector<std::vector<std::uint32_t>>;
+
+NextRouters next_routers(const TestGraph& graph) {
+    NextRouters next(graph.size);
+    for (std::uint32_t from = 0; from < graph.size; ++from) {
+        const Spf spf = compute_spf(graph.seen_from(from), 1);
+        for (std::uint32_t to = 0; to < graph.size; ++to) {
+            next[from].push_back(Topology::npos);
+            for (const TestEdge& edge : graph.edges) {
+                if (spf.count[to] == 1 && edge.a == from && edge.a_adjacency == spf.hops[to]) {
+                    next[from][to] = edge.b;
+                } else if (spf.count[to] == 1 && edge.b == from &&
+                           edge.b_adjacency == spf.hops[to]) {
+                    next[from][to] = edge.a;
+                }
+            }
+        }
+    }
+    return next;
+}
+
+std::vector<std::uint32_t> path_of(const NextRouters& next, std::uint32_t from, std::uint32_t to) {
+    std::vector<std::uint32_t> path = {from};
+    while (path.back() != to && path.size() <= next.size()) {
+        path.push_back(next[path.back()][to]);
+        if (path.back() == Topology::npos) {
+            return {};
+        }
+    }
+    return path;
+}
+
+TEST(Spf, TheWayBackIsTheWayThere) {
+    for (std::uint64_t seed = 0; seed < 1000; ++seed) {
+        TestGraph graph = random_test_graph(seed);
+        graph.no_transit.assign(graph.size, false);
+        const NextRouters next = next_routers(graph);
+        for (std::uint32_t a = 0; a < graph.size; ++a) {
+            for (std::uint32_t b = a + 1; b < graph.size; ++b) {
+                std::vector<std::uint32_t> back = path_of(next, b, a);
+                std::reverse(back.begin(), back.end());
+                ASSERT_EQ(path_of(next, a, b), back) << "seed " << seed;
+            }
+        }
+    }
+}
+
+// How many routers a message for `to` passes again and again when those in `fresh` go by the new
+// routes and the others by the old ones; 0: none. What would go straight back waits instead.
+std::size_t circle(const NextRouters& old_routes,
+                   const NextRouters& new_routes,
+                   std::uint32_t fresh,
+                   std::uint32_t from,
+                   std::uint32_t to) {
+    std::uint32_t before = Topology::npos;
+    for (std::size_t hops = 0; from != to; ++hops) {
+        const NextRouters& known = ((fresh >> from) & 1U) != 0 ? new_routes : old_routes;
+        const std::uint32_t next = known[from][to];
+        if (next == Topology::npos || next == before) {
+            return 0;
+        }
+        if (hops > old_routes.size()) {
+            return hops;
+        }
+        before = std::exchange(from, next);
+    }
+    return 0;
+}
+
+// Whoever has heard of the loss or return of a link, and whoever has not.
+TEST(Spf, NothingRunsRoundMoreThanTwoRoutersWhileNewsOfOneLinkSpreads) {
+    std::mt19937_64 random(1);
+    std::size_t looked = 0;
+    for (std::uint64_t seed = 0; seed < 1500; ++seed) {
+        TestGraph graph = random_test_graph(seed);
+        graph.no_transit.assign(graph.size, false);
+        if (graph.edges.empty()) {
+            continue;
+        }
+        const NextRouters with = next_routers(graph);
+        TestGraph less = graph;
+        less.edges.erase(less.edges.begin() +
+                         static_cast<std::ptrdiff_t>(random() % less.edges.size()));
+        const NextRouters without = next_routers(less);
+        for (int i = 0; i < 20; ++i) {
+            const auto fresh = static_cast<std::uint32_t>(random());
+            for (std::uint32_t from = 0; from < graph.size; ++from) {
+                for (std::uint32_t to = 0; to < graph.size; ++to) {
+                    ASSERT_EQ(circle(with, without, fresh, from, to), 0U) << "seed " << seed;
+                    ++looked;
+                }
+            }
+        }
+    }
+    EXPECT_GT(looked, 100'000U);
 }
 
 TEST(Spf, RouterWithoutTransitIsReachedButNotCrossed) {
