@@ -227,6 +227,10 @@ bool connected(const World& world) {
     });
 }
 
+std::vector<std::uint64_t> distances(const World& world, std::size_t from) {
+    return Network(world).bellman_ford(from);
+}
+
 std::string difference(const World& world) {
     return Comparison(world).run();
 }

@@ -4,6 +4,7 @@
 
 #include "tests/sim/world.h"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,10 @@ namespace amqmesh::sim {
 /// Empty when every router knows exactly the truth: routes, unreachability, addresses, equal
 /// digests per component. Otherwise the first difference, in words.
 std::string difference(const World& world);
+
+/// From a router to each other one over the cables that are connected; a huge number where there is
+/// no way.
+std::vector<std::uint64_t> distances(const World& world, std::size_t from);
 
 /// Empty when a multicast from every router reaches each router of its component exactly once,
 /// following each router's own tree. REQUIRES: difference() is empty.

@@ -11,6 +11,8 @@
 namespace amqmesh::sim {
 
 struct ExperimentOptions {
+    std::uint32_t heartbeat_ms = 300;
+    std::uint32_t max_paths = 4;  ///< as the daemon, unless it is told otherwise
     std::size_t links_max = 100;  ///< at most so many links are failed, evenly chosen
     std::size_t changes = 60;     ///< random single changes made at the end
     std::uint64_t seed = 1;
@@ -25,7 +27,9 @@ struct Measured {
     Time boot = 0;                  ///< all started at once, to full routes everywhere
     std::vector<Time> after_reset;  ///< per failed link, to the last change of any route
     std::vector<Time> after_silence;
-    Time worst_over_flood = 0;         ///< after_reset beyond the slowest first copy of the news
+    std::vector<Time> repaired;  ///< per link reset: to the moment when every message got through
+    Time slowest_flood = 0;      ///< of a reset link: when the last router can have heard of it
+    Time worst_over_flood = 0;   ///< after_reset beyond the slowest first copy of the news
     double idle_bytes_per_second = 0;  ///< per link and direction, all control traffic
     double transmissions_per_lsp = 0;  ///< of one origination without change
     std::size_t flood_once_bound = 0;  ///< 2m - n + 1
@@ -34,8 +38,19 @@ struct Measured {
     std::uint64_t spf_runs = 0;
     std::uint64_t spf_avoided = 0;
     std::uint64_t spf_without_effect = 0;  ///< of the runs: no route changed
-    double wall_seconds_boot = 0;          ///< real time until all had started and were right
-    double wall_seconds_per_failure = 0;   ///< real time one link failure took to simulate
+    /// Of changes and routers: some cost or first hop of the router's changed, by an oracle that
+    /// knows the real network. So many runs no filter can avoid.
+    std::uint64_t spf_needed = 0;
+    // Messages that would run round, looked at whenever any route changed; those that would only go
+    // back where they came from are parked instead.
+    std::uint64_t circles_of_two = 0;
+    std::uint64_t circles = 0;              ///< of more routers, after a link's fault or mending
+    std::uint64_t circles_to_the_dead = 0;  ///< after a router's end: to that router
+    std::uint64_t circles_after_crash = 0;  ///< after a router's end: to any other
+    std::vector<Time> stale_after_crash;    ///< per router ended: until no route led to it
+    Time worst_stale_over_flood = 0;      ///< of those, beyond the slowest of its neighbours' words
+    double wall_seconds_boot = 0;         ///< real time until all had started and were right
+    double wall_seconds_per_failure = 0;  ///< real time one link failure took to simulate
 };
 
 Measured measure(const Graph& graph, const ExperimentOptions& options);

@@ -27,6 +27,7 @@ struct Arguments {
     std::uint64_t first_seed = 1;
     std::uint64_t replay = 0;
     std::size_t links = 100;
+    std::uint32_t max_paths = 4;
     std::size_t routers_min = 4;
     std::size_t routers_max = 24;
     double fault_seconds = 8;
@@ -81,6 +82,7 @@ nlohmann::json as_json(const Measured& m) {
             {"links", m.links},
             {"boot_ms", ms(m.boot)},
             {"after_reset", spread(m.after_reset)},
+            {"all_reached_again", spread(m.repaired)},
             {"worst_over_flood_delay_ms", ms(m.worst_over_flood)},
             {"after_silence", spread(m.after_silence)},
             {"idle_bytes_per_second_per_link_and_direction", m.idle_bytes_per_second},
@@ -89,6 +91,13 @@ nlohmann::json as_json(const Measured& m) {
             {"spf_runs", m.spf_runs},
             {"spf_avoided", m.spf_avoided},
             {"spf_without_effect", m.spf_without_effect},
+            {"spf_needed", m.spf_needed},
+            {"circles_of_two", m.circles_of_two},
+            {"circles", m.circles},
+            {"circles_after_crash", m.circles_after_crash},
+            {"circles_to_the_dead", m.circles_to_the_dead},
+            {"after_crash", spread(m.stale_after_crash)},
+            {"after_crash_over_flood_delay_ms", ms(m.worst_stale_over_flood)},
             {"wall_seconds_boot", m.wall_seconds_boot},
             {"wall_seconds_per_link_failure", m.wall_seconds_per_failure},
             {"failure", m.failure}};
@@ -108,6 +117,7 @@ void print(const Graph& graph, const Measured& m) {
     std::printf("%s: %zu routers, %zu links\n", graph.name.c_str(), m.routers, m.links);
     std::printf("%-36s %.1f ms\n", "start to all routes", ms(m.boot));
     print_spread("link lost with reset, all routes right", m.after_reset);
+    print_spread("  every message gets through again", m.repaired);
     std::printf("%-36s %.1f ms\n", "  beyond the flood's own delay", ms(m.worst_over_flood));
     print_spread("link lost silently", m.after_silence);
     std::printf("%-36s %.0f bytes/s per link and direction\n",
@@ -117,11 +127,19 @@ void print(const Graph& graph, const Measured& m) {
                 "transmissions of one LSP",
                 m.transmissions_per_lsp,
                 m.flood_once_bound);
-    std::printf("%-36s %llu runs (%llu without effect), %llu avoided\n",
-                "shortest paths, links changed at random",
+    print_spread("router ended, all routes right", m.stale_after_crash);
+    std::printf("%-36s %llu runs (%llu needed, %llu without effect), %llu avoided\n",
+                "shortest paths, links changed",
                 static_cast<unsigned long long>(m.spf_runs),
+                static_cast<unsigned long long>(m.spf_needed),
                 static_cast<unsigned long long>(m.spf_without_effect),
                 static_cast<unsigned long long>(m.spf_avoided));
+    std::printf("%-36s of 2 routers %llu, of more %llu; router ended: %llu, to itself %llu\n",
+                "messages would go round",
+                static_cast<unsigned long long>(m.circles_of_two),
+                static_cast<unsigned long long>(m.circles),
+                static_cast<unsigned long long>(m.circles_after_crash),
+                static_cast<unsigned long long>(m.circles_to_the_dead));
     std::printf("%-36s %.3f s\n", "real time of the start", m.wall_seconds_boot);
     std::printf("%-36s %.3f s\n", "real time per link failure", m.wall_seconds_per_failure);
     if (!m.failure.empty()) {
@@ -134,6 +152,7 @@ int run_experiment(const Arguments& arguments, const Graph& graph) {
     ExperimentOptions options = {.links_max = arguments.links,
                                  .changes = std::min<std::size_t>(arguments.links, 60),
                                  .seed = arguments.first_seed};
+    options.max_paths = arguments.max_paths;
     options.progress = [&](double fraction) { progress.show("failing links", fraction); };
     const Measured measured = measure(graph, options);
     progress.done();
@@ -337,6 +356,8 @@ int run(int argc, char** argv) {
     app.add_option("--first-seed", arguments.first_seed, "number of the first seed");
     app.add_option("--seed", arguments.replay, "replay one seed and say what happens");
     app.add_option("--links", arguments.links, "fail at most so many links");
+    app.add_option("--paths", arguments.max_paths, "equal-cost ways that routers keep")
+        ->check(CLI::Range(1, 8));
     app.add_option("--routers-min", arguments.routers_min, "smallest random mesh")
         ->check(CLI::Range(2, 1000));
     app.add_option("--routers-max", arguments.routers_max, "biggest random mesh")

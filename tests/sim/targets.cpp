@@ -53,7 +53,10 @@ class Measurements {
             network(name);
         }
         changes("geo:100", geometric(100, 1));
+        changes("random, 4.4 links per router", random_graph(100, 120, 1));
+        changes("random, 6 links per router", random_graph(100, 200, 1));
         boot("ring:32", ring(32), 1000);
+        fast_detection();
         spf();
         attach();
         reconnect();
@@ -81,32 +84,70 @@ class Measurements {
         }
         if (name == "Abilene") {
             add(name + ": start to all routes", "ms", 300, ms(m.boot));
+            add(name + ": link reset, all reached again",
+                "ms",
+                15,
+                ms(percentile(m.repaired, 1.0)));
+        } else if (name == "Geant2012") {
+            add(name + ": link reset, all reached again",
+                "ms",
+                12,
+                ms(percentile(m.repaired, 1.0)));
         }
         add(name + ": link reset, slowest, beyond its flood", "ms", 3, ms(m.worst_over_flood));
         add(name + ": link silent, slowest", "ms", 1000, ms(percentile(m.after_silence, 1.0)));
+        add(name + ": stale routes to a dead router, longest, beyond the flood",
+            "ms",
+            3,
+            ms(m.worst_stale_over_flood));
         add(name + ": copies sent of one link state",
             "",
             static_cast<double>(m.flood_once_bound),
             m.transmissions_per_lsp);
         add(name + ": idle, per link and direction", "B/s", 1000, m.idle_bytes_per_second);
         shortest_paths(name, m);
+        circles(name, *graph);
     }
 
-    // Of random changes of single links, summed over all routers. At least each link of a router's
-    // tree matters to it, so that networks of few links cannot avoid half of the runs.
+    // With one path, where all prefer the same, nothing runs round more than two routers after the
+    // fault of a link. (Several paths are the flow's choice, and the hop limit's concern.)
+    void circles(const std::string& name, const Graph& graph) {
+        const Measured m = measure(graph, {.max_paths = 1, .links_max = 100});
+        if (!m.failure.empty()) {
+            failure_ = name + ": " + m.failure;
+        }
+        add(name + ": messages that run round after a link's fault, one path",
+            "",
+            0,
+            static_cast<double>(m.circles));
+    }
+
+    // Heartbeats of 100 ms.
+    void fast_detection() {
+        progress_("fast detection");
+        const Measured m = measure(ring(8), {.heartbeat_ms = 100, .links_max = 8, .changes = 0});
+        if (!m.failure.empty()) {
+            failure_ = "fast detection: " + m.failure;
+        }
+        add("ring:8, heartbeats of 100 ms: link silent, slowest",
+            "ms",
+            350,
+            ms(percentile(m.after_silence, 1.0)));
+    }
+
+    // Of random changes of single links, summed over all routers. An oracle tells how many of them
+    // change a route of the router: no filter can avoid those. In a network of n routers and m
+    // links that is at least (n - 1) / m, as every router's tree has n - 1 links, and each of them
+    // matters to it; so half of the runs can be avoided from about five links per router
+    // on.
     void shortest_paths(const std::string& name, const Measured& m) {
-        const auto percent = [](std::uint64_t part, std::uint64_t whole) {
-            return 100.0 * static_cast<double>(part) /
-                   static_cast<double>(std::max<std::uint64_t>(whole, 1));
-        };
+        const double all = static_cast<double>(m.spf_runs + m.spf_avoided) / 100.0;
+        const double needed = static_cast<double>(m.spf_needed) / all;
         add(name + ": shortest paths not avoided",
             "%",
-            50,
-            percent(m.spf_runs, m.spf_runs + m.spf_avoided));
-        add(name + ":   of those, without effect",
-            "%",
-            5,
-            percent(m.spf_without_effect, m.spf_runs));
+            std::max(50.0, needed + 1),
+            static_cast<double>(m.spf_runs) / all);
+        add(name + ":   needed, by an oracle", "%", 100, needed);
     }
 
     void changes(const std::string& name, const Graph& graph) {

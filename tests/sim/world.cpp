@@ -399,12 +399,15 @@ void World::carry_out(std::size_t index) {
             send(cable, end, message);
         }
     }
-    for (routing::RouteChange& change : effects.routes) {
+    for (const routing::RouteChange& change : effects.routes) {
         last_route_change_ = now_;
         if (change.next_hops.empty()) {
             router.mirror.routes.erase(change.router);
         } else {
-            router.mirror.routes[change.router] = {change.cost, std::move(change.next_hops)};
+            router.mirror.routes[change.router] = {change.cost, change.next_hops};
+        }
+        if (on_route_) {
+            on_route_(index, change);
         }
     }
     if (effects.topology) {

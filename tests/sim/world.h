@@ -16,6 +16,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -199,6 +200,11 @@ class World {
     /// Keeps the router's next life, from its start on, in `recording` (not owned).
     void record(std::size_t router, std::string& recording);
 
+    /// Called after each change of a route, when it is in the router's mirror.
+    using OnRoute = std::function<void(std::size_t router, const routing::RouteChange& change)>;
+
+    void on_route(OnRoute on_route) { on_route_ = std::move(on_route); }
+
     /// A multicast delivery to all routers, from this one.
     void send_probe(std::size_t origin);
 
@@ -291,6 +297,7 @@ class World {
     std::map<std::uint64_t, Probe> probes_;
     std::uint64_t last_probe_ = 0;
     std::string probe_failure_;
+    OnRoute on_route_;
 };
 
 template <typename Done>
