@@ -154,6 +154,7 @@ struct IncomingState {
     bool awaits_sender = false;   ///< ... and the sender is to settle
     bool in_process = false;      ///< collected for the node itself in `collected`
     bool multicast = false;
+    bool transit = false;       ///< came from a router and goes to one
     bool second_mode = false;   ///< the sender wants to settle last (AMQP 2.8.3)
     bool kept = false;          ///< all of it is in `collected`, for another try
     bool may_go_back = false;   ///< came over the mesh; the node it came from can try another one

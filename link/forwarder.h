@@ -120,6 +120,7 @@ class Forwarder {
                          IncomingLink& link,
                          std::uint32_t slot,
                          const Payload& payload);
+    void count_transit(IncomingLink& link, IncomingDelivery& in);
     void continue_delivery(std::uint32_t slot, Transfer& transfer);
     void route_anonymous(std::uint32_t slot, const Payload& payload);
     void forward(std::uint32_t slot, const ConnectionId& arrival, const Payload& payload);

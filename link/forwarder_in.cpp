@@ -206,6 +206,15 @@ void Forwarder::route_anonymous(std::uint32_t slot, const Payload& payload) {
     forward(slot, {}, {std::as_bytes(std::span(all)), nullptr, payload.more});
 }
 
+void Forwarder::count_transit(IncomingLink& link, IncomingDelivery& in) {
+    in.transit = true;
+    ++plane_.counters.transit;
+    if (link.address_counters == nullptr || link.address_counters->hash != in.label.address) {
+        link.address_counters = &plane_.address_counters(in.label.address);
+    }
+    ++link.address_counters->transit;
+}
+
 void Forwarder::begin_from_mesh(Connection& connection,
                                 IncomingLink& link,
                                 std::uint32_t slot,
@@ -219,11 +228,9 @@ void Forwarder::begin_from_mesh(Connection& connection,
         return;
     }
     if (!ends_here) {
-        ++plane_.counters.transit;
-        if (link.address_counters == nullptr || link.address_counters->hash != in.label.address) {
-            link.address_counters = &plane_.address_counters(in.label.address);
+        if (!in.label.multicast()) {
+            count_transit(link, in);
         }
-        ++link.address_counters->transit;
         if (in.label.hop_limit == 0) {
             ++plane_.counters.hop_limit_drops;
             unroutable(slot);
@@ -240,6 +247,12 @@ void Forwarder::begin_from_mesh(Connection& connection,
     link.cursor = turn;
     reset_choice();
     choose_from_mesh(in, link, connection.id());
+    // The label of a multicast message does not say whether it goes on from here.
+    if (in.label.multicast() && std::ranges::any_of(targets_, [](const Target& target) {
+            return target.kind == Target::Kind::kNeighbour;
+        })) {
+        count_transit(link, in);
+    }
     if (ends_here) {
         in.may_go_back = link.purpose == LinkPurpose::kShortLane && !payload.more &&
                          payload.bytes.size() <= kKeptMax;

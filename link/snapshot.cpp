@@ -73,10 +73,8 @@ LinkRow outgoing_row(const OutgoingLink& link, const Engine& engine, LinkIndex i
 }
 
 void count_deliveries(PlaneSnapshot& snapshot, Plane& plane) {
-    const auto self = plane.table->self();
     plane.incoming.for_each([&](std::uint32_t, const IncomingDelivery& in) {
-        const bool transit = in.label.ingress != self && in.label.egress != self;
-        ++(transit ? snapshot.transit_open : snapshot.local_open);
+        ++(in.transit ? snapshot.transit_open : snapshot.local_open);
     });
 }
 

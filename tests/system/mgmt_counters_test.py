@@ -69,6 +69,17 @@ class Counters(CountersMeshTest):
         self.settled([sender.send("x")])
         self.assertEqual(1, self.address(self.asking_b, self.text + "/back")["deliveriesEgressRouteContainer"])
 
+    def test_what_ends_here_is_no_transit(self):
+        """Multicast, too, although its messages do not say where they end."""
+        self.text = f"multicast/{self.text}"
+        receiver = self.at_b.receiver(self.text)
+        before = self.asking_b.query("router", "deliveriesTransit")
+        sent = self.send(self.at_a, 20)
+        self.clients.wait(lambda: all(one.done for one in sent) and receiver.count == 20, "the messages")
+        row = self.address(self.asking_b)
+        self.assertEqual((20, 0, 0), (row["deliveriesEgress"], row["deliveriesIngress"], row["deliveriesTransit"]))
+        self.assertEqual(before, self.asking_b.query("router", "deliveriesTransit"))
+
     def test_transit_outstanding(self):
         receiver = self.at_b.receiver(self.text, answer=None)
         sent = self.send(self.at_a, 4)
