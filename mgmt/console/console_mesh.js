@@ -4,6 +4,8 @@
 const mesh = (() => {
   const width = 800;
   const height = 420;
+  const few = 12; // with more nodes, words stand only at the one that is looked at
+  const many = 60; // with more, only some have their names
   const places = new Map(); // id -> {x, y}; kept, so that the picture changes only where the mesh does
   let drawn = "";
 
@@ -82,26 +84,30 @@ const mesh = (() => {
   function fit(nodes) {
     const xs = nodes.map((node) => places.get(node.id).x);
     const ys = nodes.map((node) => places.get(node.id).y);
-    const scale = Math.min(
-      1.6,
-      (width - 140) / Math.max(1, Math.max(...xs) - Math.min(...xs)),
-      (height - 110) / Math.max(1, Math.max(...ys) - Math.min(...ys)));
+    const wide = (width - 140) / Math.max(1, Math.max(...xs) - Math.min(...xs));
+    const tall = (height - 110) / Math.max(1, Math.max(...ys) - Math.min(...ys));
+    // Few nodes keep their shape; many may be stretched to use all the room.
+    const most = nodes.length > few ? 3 : 1.6;
+    const scale = { x: Math.min(most, nodes.length > few ? wide : Math.min(wide, tall)), y: Math.min(most, tall) };
+    if (nodes.length <= few) scale.y = scale.x;
     const middleX = (Math.max(...xs) + Math.min(...xs)) / 2;
     const middleY = (Math.max(...ys) + Math.min(...ys)) / 2;
     for (const node of nodes) {
       const spot = places.get(node.id);
-      spot.x = width / 2 + (spot.x - middleX) * scale;
-      spot.y = height / 2 + (spot.y - middleY) * scale - 8;
+      spot.x = width / 2 + (spot.x - middleX) * scale.x;
+      spot.y = height / 2 + (spot.y - middleY) * scale.y - 8;
     }
   }
 
   // One line per decade of bytes per second.
-  function widthOf(flow) {
-    return flow > 0 ? Math.min(9, 2 + Math.log10(1 + flow)) : 2;
+  function widthOf(flow, dense) {
+    const wide = flow > 0 ? Math.min(9, 2 + Math.log10(1 + flow)) : 2;
+    return dense ? wide / 2 : wide;
   }
 
-  function drawEdge(edge, flow) {
+  function drawEdge(edge, options) {
     const ids = edge.ends;
+    const flow = options.flow;
     const [from, to] = ids.map((id) => places.get(id));
     if (!from || !to) return [];
     const there = flow(ids[0], ids[1]);
@@ -114,8 +120,9 @@ const mesh = (() => {
     group.append(drawing("title", {}, words),
       drawing("line", {
         class: edge.used ? "edge used" : "edge", x1: from.x, y1: from.y, x2: to.x, y2: to.y,
-        "stroke-width": widthOf(sum).toFixed(1),
+        "stroke-width": widthOf(sum, options.dense).toFixed(1),
       }));
+    if (options.dense && !ids.includes(options.chosen)) return [group];
     // Text beside the line, on its outer side.
     const middle = { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 };
     const length = Math.max(1, Math.hypot(to.x - from.x, to.y - from.y));
@@ -136,8 +143,9 @@ const mesh = (() => {
   }
 
   // Where the name of a node goes: away from its links, below it when they are all around.
-  function labelSpot(node, edges) {
+  function labelSpot(node, edges, wordy) {
     const spot = places.get(node.id);
+    const near = wordy ? 0 : 12; // a small node and one line of text
     let x = 0;
     let y = 0;
     for (const edge of edges.values()) {
@@ -149,9 +157,10 @@ const mesh = (() => {
       y -= (end.y - spot.y) / length;
     }
     if (Math.hypot(x, y) < 0.3 || Math.abs(y) >= Math.abs(x)) {
-      return { x: spot.x, y: y < -0.3 ? spot.y - 38 : spot.y + 36, anchor: "middle" };
+      const above = wordy ? 38 : 13;
+      return { x: spot.x, y: y < -0.3 ? spot.y - above : spot.y + 36 - near, anchor: "middle" };
     }
-    return { x: spot.x + (x > 0 ? 26 : -26), y: spot.y, anchor: x > 0 ? "start" : "end" };
+    return { x: spot.x + (x > 0 ? 26 - near : near - 26), y: spot.y + near / 3, anchor: x > 0 ? "start" : "end" };
   }
 
   function drawNode(node, options, label) {
@@ -163,16 +172,25 @@ const mesh = (() => {
         trouble,
       tabindex: 0, role: "button", "aria-label": "Look at node " + node.id,
     });
+    const chosen = node.id === options.chosen;
+    const wordy = !options.dense || chosen;
+    const named = options.size <= many || chosen || node.id === options.own || trouble;
+    const radius = options.dense ? (options.size > many ? 4 : 8) : 13;
     const rates = node.rateIn === null || node.rateIn === undefined ? ""
       : rate(node.rateIn) + " in, " + rate(node.rateOut) + " out /s";
     const name = node.id.length > 24 ? node.id.slice(0, 23) + "…" : node.id;
     group.append(drawing("title", {}, node.id + (node.id === options.own ? " (serves this page)" : ", cost " + node.cost) +
         (node.words ? ", " + node.words : "") + "\nmessages from and to its clients: " + (rates || "not known")));
-    if (node.id === options.chosen) group.append(drawing("circle", { class: "halo", cx: spot.x, cy: spot.y, r: 20 }));
-    group.append(drawing("circle", { cx: spot.x, cy: spot.y, r: 13 }),
-      drawing("text", { class: "name", x: label.x, y: label.y, "text-anchor": label.anchor }, name),
-      drawing("text", { class: "sub", x: label.x, y: label.y + 14, "text-anchor": label.anchor },
+    if (chosen) group.append(drawing("circle", { class: "halo", cx: spot.x, cy: spot.y, r: radius + 7 }));
+    group.append(drawing("circle", { cx: spot.x, cy: spot.y, r: radius }));
+    if (named) {
+      group.append(drawing("text", { class: wordy ? "name" : "name small", x: label.x, y: label.y,
+        "text-anchor": label.anchor }, name));
+    }
+    if (wordy) {
+      group.append(drawing("text", { class: "sub", x: label.x, y: label.y + 14, "text-anchor": label.anchor },
         node.words === "does not answer" ? node.words : rates));
+    }
     group.onclick = () => options.choose(node.id);
     group.onkeydown = (event) => { if (event.key === "Enter") options.choose(node.id); };
     return group;
@@ -189,9 +207,11 @@ const mesh = (() => {
     }
     const focused = svg.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
     svg.replaceChildren();
-    for (const edge of edges.values()) svg.append(...drawEdge(edge, options.flow));
+    const shown = { ...options, size: nodes.length, dense: nodes.length > few };
+    for (const edge of edges.values()) svg.append(...drawEdge(edge, shown));
     for (const node of nodes) {
-      const made = drawNode(node, options, labelSpot(node, edges));
+      const wordy = !shown.dense || node.id === options.chosen;
+      const made = drawNode(node, shown, labelSpot(node, edges, wordy));
       svg.append(made);
       if (focused === made.getAttribute("aria-label")) made.focus();
     }
