@@ -45,8 +45,9 @@ struct EngineConfig {
     std::uint32_t heartbeat_ms = 0;         ///< send at least an empty frame this often; 0: only as
                                             ///< the peer's idle-time-out demands
     std::uint32_t handshake_timeout_ms = 10000;  ///< from creation to the peer's open; 0: none
-    std::size_t session_bytes_max = 4U
-                                    << 20;  ///< payload held per incoming session (window budget)
+    /// Payload that a session holds and may still receive, together: a stream that nobody reads
+    /// takes no more (and what output_bytes_max lets into the connection it leaves by).
+    std::size_t session_bytes_max = std::size_t{5} << 19U;
     std::size_t connection_bytes_max = 16U << 20;  ///< the same for all its sessions together
     const MemoryBudget* process_budget = nullptr;  ///< the same for all connections; outlives us
     std::size_t output_bytes_max = 1U << 20;  ///< writable() turns false above, on again below half
@@ -222,8 +223,8 @@ class Engine {
                  std::uint32_t delivery_id,
                  const DeliveryState& state,
                  bool settled);
-    /// Payload bytes of a session that wait in memory for an outgoing link. While they exceed
-    /// session_bytes_max the session's incoming window is not renewed.
+    /// Payload bytes of a session that wait in memory for an outgoing link: its incoming window is
+    /// renewed only as far as session_bytes_max has room beside them.
     void hold(SessionIndex session, std::size_t bytes);
     void unhold(SessionIndex session, std::size_t bytes);
     /// The process has memory again: windows that were not renewed are.

@@ -34,7 +34,8 @@ void SessionFlow::remote_begun(std::uint32_t next_outgoing_id, std::uint32_t inc
 
 std::uint32_t SessionFlow::target_window() const {
     const std::size_t mean = std::max(mean_payload_bytes_, 64U);
-    const std::size_t affordable = limits_.held_bytes_max / mean;
+    const std::size_t allowed = bytes_allowed();
+    const std::size_t affordable = (allowed - std::min(allowed, held_bytes_)) / mean;
     return static_cast<std::uint32_t>(
         std::clamp<std::size_t>(affordable, kWindowFramesMin, kWindowFramesMax));
 }
@@ -43,11 +44,12 @@ void SessionFlow::renew() {
     if (!roomy()) {
         return;
     }
+    const std::uint32_t target = target_window();
     if (incoming_window_ <= window_ / 2) {
-        window_ = target_window();  // it is used: no session that is not gets a wide one
+        window_ = target;  // it is used: no session that is not gets a wide one
     }
     // A promise made is kept: the window never shrinks below what the peer was told.
-    incoming_window_ = std::max(incoming_window_, window_);
+    incoming_window_ = std::max(incoming_window_, std::min(window_, target));
 }
 
 void SessionFlow::unhold(std::size_t bytes) {

@@ -14,13 +14,15 @@ namespace amqmesh::link {
 class SessionFlow {
   public:
     struct Limits {
-        std::uint32_t frame_bytes_max = 16384;     ///< what the peer may put into one frame
-        std::size_t held_bytes_max = 4U << 20;     ///< budget the window is sized by
+        std::uint32_t frame_bytes_max = 16384;  ///< what the peer may put into one frame
+        /// What it holds and what the peer may still send stay below this, together.
+        std::size_t held_bytes_max = std::size_t{5} << 19U;
         const MemoryBudget* connection = nullptr;  ///< of all its sessions; not owned
         const MemoryBudget* process = nullptr;     ///< of this worker; not owned
     };
 
-    static constexpr std::uint32_t kWindowFrames = 256;      ///< at begin, unless frames are huge
+    /// At begin, unless frames are huge: what a stream that nobody reads takes at least.
+    static constexpr std::uint32_t kWindowFrames = 128;
     static constexpr std::uint32_t kWindowFramesMax = 4096;  ///< with small frames
     static constexpr std::uint32_t kWindowFramesMin = 4;     ///< with huge ones
 
@@ -48,10 +50,10 @@ class SessionFlow {
         return true;
     }
 
-    /// Half of the window is used and memory allows more: send a flow.
+    /// Half of the window is used and memory allows at least twice the rest: send a flow.
     [[nodiscard]] bool renewal_due() const { return incoming_window_ <= window_ / 2 && roomy(); }
 
-    /// Opens the window to its full size if memory allows; a flow with incoming_window() follows.
+    /// Opens the window as far as memory allows; a flow with incoming_window() follows.
     void renew();
 
     void hold(std::size_t bytes) { held_bytes_ += bytes; }
@@ -87,9 +89,18 @@ class SessionFlow {
     [[nodiscard]] std::uint32_t target_window() const;
 
     [[nodiscard]] bool roomy() const {
-        return held_bytes_ <= limits_.held_bytes_max &&
-               (limits_.connection == nullptr || !limits_.connection->tight()) &&
-               (limits_.process == nullptr || !limits_.process->tight());
+        const std::size_t allowed = bytes_allowed();
+        return held_bytes_ <= allowed / 4 * 3 &&
+               (incoming_window_ <= kWindowFramesMin / 2 ||
+                held_bytes_ + std::size_t{2} * incoming_window_ * mean_payload_bytes_ <= allowed);
+    }
+
+    /// Who holds next to nothing goes on, in small steps, although others have used up the budget:
+    /// what waits for a stopped reader stops nobody else.
+    [[nodiscard]] std::size_t bytes_allowed() const {
+        const bool tight = (limits_.connection != nullptr && limits_.connection->tight()) ||
+                           (limits_.process != nullptr && limits_.process->tight());
+        return tight ? limits_.held_bytes_max / 16 : limits_.held_bytes_max;
     }
 
     Limits limits_;

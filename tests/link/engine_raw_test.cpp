@@ -512,7 +512,7 @@ TEST(EngineRaw, TheTraceTellsEveryFrame) {
         "-> ch=0 begin",
         "<- ch=0 attach",
         "-> ch=0 attach",
-        "-> ch=0 flow window=256 next-out=0 handle=0 count=0 credit=10 drain=0 echo=0",
+        "-> ch=0 flow window=128 next-out=0 handle=0 count=0 credit=10 drain=0 echo=0",
         "<- ch=0 transfer handle=0 id=7 settled=0 more=0 aborted=0 payload=5",
         "-> ch=0 flow window=",
         "-> ch=0 disposition role=receiver first=7 last=7 settled=1 outcome=4",
