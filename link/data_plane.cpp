@@ -3,11 +3,8 @@
 #include "link/connection.h"
 #include "link/forwarder.h"
 #include "link/plane.h"
+#include "link/process_memory.h"
 #include "link/snapshot.h"
-
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 
 #include <algorithm>
 #include <cassert>
@@ -15,17 +12,6 @@
 #include <utility>
 
 namespace amqmesh::link {
-
-namespace {
-
-/// What the allocator keeps of freed memory.
-void give_memory_back() {
-#ifdef __GLIBC__
-    ::malloc_trim(0);
-#endif
-}
-
-}  // namespace
 
 struct DataPlane::Impl {
     Impl(PlaneConfig config, PlaneOutlet& outlet)
@@ -338,7 +324,7 @@ bool DataPlane::Impl::routable(IncomingLink& link) {
 std::uint32_t DataPlane::Impl::affordable(const LinkKey& key,
                                           IncomingLink& link,
                                           std::uint32_t have) {
-    constexpr std::size_t kLinkBytesMax = std::size_t{2} << 20U;
+    constexpr std::size_t kLinkBytesMax = std::size_t{1} << 20U;
     constexpr std::size_t kDeliveriesMin = 8;
     const auto by_size =
         std::max(kLinkBytesMax / std::max<std::size_t>(link.mean_bytes, 1), kDeliveriesMin);

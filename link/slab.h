@@ -57,7 +57,9 @@ class Slab {
             }
             for (std::size_t i = kBlock; i > 0; --i) {
                 if (!(*block)[i - 1].live) {
-                    (*block)[i - 1].object = T{};  // and what it kept for its next life
+                    // And what it kept for its next life: an assignment need not free that.
+                    std::destroy_at(&(*block)[i - 1].object);
+                    std::construct_at(&(*block)[i - 1].object);
                     add_free(static_cast<std::uint32_t>((index - 1) * kBlock + i - 1));
                 }
             }

@@ -1,4 +1,5 @@
 // amqmeshd: one router of the mesh.
+#include "link/process_memory.h"
 #include "router/configuration.h"
 #include "router/daemon.h"
 #include "router/log.h"
@@ -82,6 +83,7 @@ int serve(const std::string& path, const std::string& record) {
     }
     std::signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
+    link::keep_freed_memory();
     log::emit(log::Module::kRouter,
               log::Level::kNotice,
               "STARTING",
