@@ -43,8 +43,11 @@ ConnectionId equal_way(const std::vector<ConnectionId>& ways, std::uint64_t salt
 }
 
 std::uint16_t flow_of(const LinkKey& key, std::uint16_t worker) {
+    const std::uint64_t link = std::uint64_t{key.connection} << 32U | key.link;
+    // The worker goes in before the multiplication: only its upper bits are taken.
     const std::uint64_t mixed =
-        (std::uint64_t{key.connection} << 32U | key.link) * 0x9e3779b97f4a7c15ULL + worker;
+        (link ^ std::uint64_t{worker} << 16U ^ std::uint64_t{worker} << 48U) *
+        0x9e3779b97f4a7c15ULL;
     return static_cast<std::uint16_t>(mixed >> 48U);
 }
 

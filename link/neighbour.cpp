@@ -14,9 +14,12 @@ namespace {
 /// Bound of one control message (routing::Limits::message_bytes and its section header).
 constexpr std::size_t kControlMessageMax = (1U << 20U) + 64;
 
-// What keeps its order shares a lane. A multicast label has the topology in place of the flow.
+// What keeps its order shares a lane: the messages of one link to one address. Not of a flow alone:
+// of many flows two have the same 16 bits, and one of them may stand still. A multicast label has
+// the topology in place of the flow.
 std::uint64_t flow_key(const MeshLabel& label) {
-    return label.ingress ^ (label.multicast() ? label.address : label.flow);
+    const std::uint64_t flow = label.multicast() ? 0 : label.flow;
+    return (label.ingress ^ label.address) + flow * 0x9e3779b97f4a7c15ULL;
 }
 
 }  // namespace
