@@ -1,5 +1,6 @@
 #include "link/content.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -26,8 +27,14 @@ void Content::append(std::span<const std::byte> bytes, const ChunkRef* owner) {
         return;
     }
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    if (head_ < pieces_.size() && !pieces_.back().slice.owner &&
-        pieces_.back().copy.size() < 4 * kCopyBelow) {
+    // A string that grows doubles its memory: one that would pass the limit by that is left as it
+    // is.
+    constexpr std::size_t kPieceMax = 4 * kCopyBelow;
+    const auto fits = [&](const std::string& copy) {
+        return copy.size() + text.size() <= std::max(copy.capacity(), kPieceMax / 2) ||
+               (copy.size() + text.size() <= kPieceMax && 2 * copy.capacity() <= kPieceMax);
+    };
+    if (head_ < pieces_.size() && !pieces_.back().slice.owner && fits(pieces_.back().copy)) {
         pieces_.back().copy.append(text);
     } else {
         pieces_.push_back(Piece{std::string(text), {}, 0});
@@ -54,7 +61,9 @@ void Content::consume(std::size_t bytes) {
     if (!piece.rest().empty()) {
         return;
     }
-    piece = Piece{};
+    // Its memory goes now, not with the vector's prefix: an assignment would keep a string's.
+    std::string().swap(piece.copy);
+    piece.slice.owner = ChunkRef();
     if (++head_ == pieces_.size() || head_ >= kCompactAt) {
         pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<std::ptrdiff_t>(head_));
         head_ = 0;
@@ -83,6 +92,14 @@ void Content::clear() {
     pieces_.clear();
     head_ = 0;
     size_ = 0;
+}
+
+std::size_t Content::memory() const {
+    std::size_t sum = 0;
+    for (const Piece& piece : pieces_) {
+        sum += piece.copy.capacity();
+    }
+    return sum;
 }
 
 std::string Content::joined() const {

@@ -34,6 +34,8 @@ class Content {
     /// bytes stays as it was.
     void overwrite(std::size_t at, std::span<const std::byte> bytes);
     void clear();
+    /// Bytes that its own copies take, used or not; shared ones are others'.
+    [[nodiscard]] std::size_t memory() const;
     /// Everything in one string.
     [[nodiscard]] std::string joined() const;
 

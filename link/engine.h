@@ -47,10 +47,10 @@ struct EngineConfig {
     std::uint32_t handshake_timeout_ms = 10000;  ///< from creation to the peer's open; 0: none
     /// Payload that a session holds and may still receive, together: a stream that nobody reads
     /// takes no more (and what output_bytes_max lets into the connection it leaves by).
-    std::size_t session_bytes_max = std::size_t{5} << 19U;
+    std::size_t session_bytes_max = std::size_t{2} << 20U;
     std::size_t connection_bytes_max = 16U << 20;  ///< the same for all its sessions together
     const MemoryBudget* process_budget = nullptr;  ///< the same for all connections; outlives us
-    std::size_t output_bytes_max = 1U << 20;  ///< writable() turns false above, on again below half
+    std::size_t output_bytes_max = 1U << 19;  ///< writable() turns false above, on again below half
     std::vector<std::string> offered_capabilities;
     std::vector<std::string> desired_capabilities;
     Properties properties;

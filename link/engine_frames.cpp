@@ -156,7 +156,7 @@ void Engine::Impl::rest_input() {
     }
     const Bytes rest = pending_input();
     const bool shared = in_chunk.get()->references > 1;
-    if (rest.empty() && shared && ChunkPool::kChunkBytes - in_end >= kReadBytesMin) {
+    if (shared && ChunkPool::kChunkBytes - in_end >= kReadBytesMin) {
         return;  // somebody keeps it anyway: the next read fills it up
     }
     if (rest.size() <= kStashBytesMax) {

@@ -201,10 +201,8 @@ std::optional<Time> Engine::Impl::tick(Time at) {
             }
         }
     }
-    if (in_chunk && in_begin == in_end && in_chunk.get()->references == 1) {
-        in_chunk = ChunkRef();  // kept to be filled up, but nobody shares it any more
-        in_begin = 0;
-        in_end = 0;
+    if (in_chunk && in_chunk.get()->references == 1) {
+        rest_input();  // kept to be filled up, but nobody shares it any more
     }
     in_events = false;
     return next;

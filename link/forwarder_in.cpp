@@ -490,7 +490,7 @@ void Forwarder::maybe_release_slot(std::uint32_t slot) {
     if (in.kept) {
         plane_.budget.held -= in.collected.size();
         if (slot >= kSlotsWithBuffer) {
-            in.collected = {};
+            std::string().swap(in.collected);  // an assignment would keep the buffer
         }
     }
     plane_.incoming.give_back(slot);

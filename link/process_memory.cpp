@@ -17,7 +17,7 @@ namespace amqmesh::link {
 
 namespace {
 
-constexpr int kTopKept = 16 << 20;    // per thread, while the node works
+constexpr int kTopKept = 1 << 20;     // per thread, while the node works
 constexpr int kMappedFrom = 4 << 20;  // blocks that come from the system and go back one by one
 // What free() takes for a large block (FASTBIN_CONSOLIDATION_THRESHOLD), and a little more.
 constexpr std::size_t kLargeBlock = std::size_t{96} << 10U;

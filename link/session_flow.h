@@ -16,7 +16,7 @@ class SessionFlow {
     struct Limits {
         std::uint32_t frame_bytes_max = 16384;  ///< what the peer may put into one frame
         /// What it holds and what the peer may still send stay below this, together.
-        std::size_t held_bytes_max = std::size_t{5} << 19U;
+        std::size_t held_bytes_max = std::size_t{2} << 20U;
         const MemoryBudget* connection = nullptr;  ///< of all its sessions; not owned
         const MemoryBudget* process = nullptr;     ///< of this worker; not owned
     };

@@ -108,7 +108,9 @@ struct Worker::Impl final : link::PlaneOutlet, SocketHost {
         item_burst.clear();
         batches.receiver().drain(batch_burst);
         const routing::Time time = now();
-        for (const link::CrossBatch& batch : batch_burst) {
+        for (link::CrossBatch& waiting : batch_burst) {
+            // Gone as soon as its bytes are where they wait: not all of a burst's are here twice.
+            const link::CrossBatch batch = std::move(waiting);
             data_plane.on_batch(batch, time);
         }
         batch_burst.clear();

@@ -147,7 +147,7 @@ TEST(Budget, StreamsOfManySessionsShareTheConnections) {
         links.push_back(sender.sender("q" + std::to_string(i)));
     }
     world.run();
-    const std::string part(15'000, 'x');
+    const std::string part(10'000, 'x');
     std::size_t written = 0;
     for (const auto link : links) {
         sender.send(link, part, false, true);

@@ -140,6 +140,23 @@ TEST(Content, LargePiecesKeepTheirChunkSmallOnesDoNot) {
     EXPECT_EQ(pool.live(), 0U);
 }
 
+TEST(Content, MemoryIsWhatWaitsAndLittleMore) {
+    // Pieces as a neighbour's frames bring them.
+    Content content;
+    const std::string frame(16'296, 'x');
+    const std::string rest(128, 'x');
+    for (int i = 0; i < 100; ++i) {
+        content.append(bytes(frame), nullptr);
+        content.append(bytes(frame), nullptr);
+        content.append(bytes(rest), nullptr);
+    }
+    EXPECT_LT(content.memory(), content.size() * 4 / 3);
+    for (int i = 0; i < 50; ++i) {
+        content.consume(content.front().size());
+        EXPECT_LT(content.memory(), content.size() * 4 / 3) << "spent pieces keep their memory";
+    }
+}
+
 TEST(Content, ManyPiecesDoNotPileUp) {
     ChunkPool pool;
     Content content;

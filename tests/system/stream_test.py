@@ -159,9 +159,9 @@ class Streams(MeshTest):
         self.clients.wait(sample, "a large message", 120)
         self.assertEqual("accepted", sent.outcome)
         self.assertEqual(1_000_000 + size, receiver.bytes)
-        allowed = (40 if SANITIZED else 6) * 1024
-        growth = {name: highest[name] - before[name] for name in before}
-        self.assertTrue(all(each < allowed for each in growth.values()), f"KiB grown: {growth}")
+        allowed = 40_000_000 if SANITIZED else 4_000_000
+        growth = {name: (highest[name] - before[name]) * 1024 for name in before}
+        self.assertTrue(all(each < allowed for each in growth.values()), f"bytes grown: {growth}")
 
     def test_short_messages_pass_a_long_one(self):
         sender, receiver = self.pair()
