@@ -12,17 +12,17 @@ from clients import Clients
 from mesh import SANITIZED, MeshTest
 
 
-class Streams(MeshTest):
-    @classmethod
-    def topology(cls, mesh):
-        mesh.line("ABC")
+class StreamTest(MeshTest):
+    """From the first of the nodes to the last."""
 
     def setUp(self):
         self.clients = Clients()
         self.addCleanup(self.clients.close)
         self.nodes = self.shared.nodes
-        self.near = self.clients.connect(self.nodes["A"])
-        self.far = self.clients.connect(self.nodes["C"])
+        every = list(self.nodes.values())
+        self.first, self.last = every[0], every[-1]
+        self.near = self.clients.connect(self.first)
+        self.far = self.clients.connect(self.last)
         self.address = f"stream/{uuid.uuid4().hex[:8]}"
 
     def pair(self, near=None, far=None, **options):
@@ -48,6 +48,8 @@ class Streams(MeshTest):
             return not left or sent.done
         return step, sent, delivery
 
+
+class StreamTests:
     def test_bytes_arrive_as_they_were(self):
         sender, receiver = self.pair()
         annotated = Message(
@@ -85,8 +87,8 @@ class Streams(MeshTest):
             self.assertEqual(hashlib.sha256(payload).digest(), hashlib.sha256(receiver.messages[-1].payload).digest())
 
     def test_small_frames(self):
-        near = self.clients.connect(self.nodes["A"], max_frame_size=512)
-        far = self.clients.connect(self.nodes["C"], max_frame_size=512)
+        near = self.clients.connect(self.first, max_frame_size=512)
+        far = self.clients.connect(self.last, max_frame_size=512)
         sender, receiver = self.pair(near, far)
         payload = Message(body=os.urandom(100000), inferred=True).encode()
         sent = sender.send(payload)
@@ -116,7 +118,7 @@ class Streams(MeshTest):
         self.assertEqual(["after it"], receiver.bodies)
 
     def test_a_sender_who_vanishes_in_the_middle(self):
-        near = self.clients.connect(self.nodes["A"])
+        near = self.clients.connect(self.first)
         sender, receiver = self.pair(near)
         sender.begin()
         sender.link.send(b"\x00\x53\x75\xb0\x00\x03\x0d\x40" + b"x" * 100000)
@@ -129,7 +131,7 @@ class Streams(MeshTest):
         self.clients.wait(lambda: sent.outcome == "accepted", "the next message")
 
     def test_a_consumer_who_leaves_in_the_middle(self):
-        far = self.clients.connect(self.nodes["C"])
+        far = self.clients.connect(self.last)
         sender, receiver = self.pair(far=far)
         step, sent, _ = self.stream(sender, 5_000_000)
         self.clients.wait(lambda: step() or receiver.bytes > 200000, "the beginning")
@@ -168,7 +170,7 @@ class Streams(MeshTest):
         step, long_one, _ = self.stream(sender, 30_000_000)
         receiver.keep = False
         self.clients.wait(lambda: step() or receiver.bytes > 1_000_000, "the long message to be under way")
-        other_near, other_far = self.clients.connect(self.nodes["A"]), self.clients.connect(self.nodes["C"])
+        other_near, other_far = self.clients.connect(self.first), self.clients.connect(self.last)
         self.address += "/short"
         quick, quick_receiver = self.pair(other_near, other_far)
         short = [quick.send(f"{number}") for number in range(20)]
@@ -185,11 +187,11 @@ class Streams(MeshTest):
         # On a session of its own: a session's window holds back all of its links.
         stopped = self.near.sender(self.address + "/stopped", session=self.near.session())
         self.clients.wait(lambda: stopped.credit > 0, "credit")
-        before = self.nodes["A"].memory_kib()
+        before = self.first.memory_kib()
         step, sent, _ = self.stream(stopped, 40_000_000)
         with self.assertRaises(AssertionError):
             self.clients.wait(step, "a message nobody reads to be taken whole", 2)
-        self.assertLess(self.nodes["A"].memory_kib() - before, (40 if SANITIZED else 16) * 1024)
+        self.assertLess(self.first.memory_kib() - before, (40 if SANITIZED else 16) * 1024)
         other = sender.send("second")
         self.clients.wait(lambda: other.done, "traffic beside it")
         stopped_receiver.keep = False
@@ -216,6 +218,18 @@ class Streams(MeshTest):
             sender.detach()
             receiver.detach()
             self.clients.wait(lambda: sender.closed and receiver.closed, "detach")
+
+
+class StreamsAtOneNode(StreamTests, StreamTest):
+    @classmethod
+    def topology(cls, mesh):
+        mesh.add("A")
+
+
+class Streams(StreamTests, StreamTest):
+    @classmethod
+    def topology(cls, mesh):
+        mesh.line("ABC")
 
 
 if __name__ == "__main__":

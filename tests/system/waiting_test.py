@@ -45,6 +45,7 @@ class TimeToLiveTests:
 
     def test_no_time_left(self):
         """The sender is told in time, though the consumer never gives credit; a settled message is dropped."""
+        before = self.expired()
         sender, receiver = self.pair(window=0)
         expiring = [sender.send(timed(f"{number}", 0.2)) for number in range(5)]
         sender.send(timed("settled", 0.2), settled=True)
@@ -53,9 +54,16 @@ class TimeToLiveTests:
         self.clients.wait(lambda: all(one.done for one in expiring), "outcomes of what has run out")
         self.assertEqual({"released"}, {one.outcome for one in expiring})
         self.assertFalse(staying.done or plain.done)
+        self.clients.wait(lambda: self.expired() == before + 6, "each, the settled one too, to be counted once")
         receiver.flow(10)
         self.clients.wait(lambda: staying.done and plain.done, "the others")
         self.assertEqual(["stays", "has no time to live"], receiver.bodies)
+
+    def expired(self):
+        """By all nodes' counters."""
+        if not hasattr(self, "asked"):
+            self.asked = [Management(self.clients.connect(node)) for node in self.shared.nodes.values()]
+        return sum(each.query("router", "expiredDeliveries")[0]["expiredDeliveries"] for each in self.asked)
 
     def test_an_absolute_expiry_time_is_not_acted_on(self):
         sender, receiver = self.pair(window=0)
