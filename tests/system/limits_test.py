@@ -59,7 +59,8 @@ class Feeder:
             while not self.room():
                 self.take()
             batch = min(left, self.room(), 500)
-            self.peer.send(*[transfer_frame(0, (self.next + number) % WRAP, BODY, channel=1) for number in range(batch)])
+            ids = [(self.next + number) % WRAP for number in range(batch)]
+            self.peer.send(*[transfer_frame(0, one, BODY, channel=1) for one in ids])
             self.next = (self.next + batch) % WRAP
             left -= batch
 

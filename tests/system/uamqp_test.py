@@ -16,7 +16,7 @@ from proton import Message
 from uamqp import authentication
 
 from clients import Clients
-from mesh import MeshTest
+from mesh import DEADLINE_S, MeshTest, poll_until
 
 
 class TlsEnd:
@@ -194,6 +194,68 @@ class UamqpReconnects(MeshTest):
         self.mesh.nodes["C"].start()
         self.send(clients, sender, received, range(10, 20))
         self.assertEqual([f"{number}".encode() for number in range(20)], received)
+
+    def consumer_known(self):
+        """The node of the senders is there and knows the consumer."""
+        clients = Clients()
+        try:
+            connection = clients.connect(self.mesh.nodes["A"])
+            sender = connection.sender(self.address, wait=False)
+            clients.wait(lambda: sender.credit > 0 or connection.closed, "credit, or the end")
+            return sender.credit > 0
+        finally:
+            clients.close()
+
+    def send_all(self, bodies):
+        """As applications do it: with a new client for each one that is lost, and again what it did not say of."""
+        client = None
+        for body in bodies:
+            complete = False
+            while not complete:
+                try:
+                    if client is None:
+                        poll_until(self.consumer_known, "the node and a consumer")
+                        client = self.client(
+                            uamqp.SendClient, "A",
+                            receive_settle_mode=uamqp.constants.ReceiverSettleMode.ReceiveAndDelete)
+                    client.queue_message(uamqp.Message(body))
+                    outcomes = client.send_all_messages(close_on_done=False)
+                    complete = set(outcomes) == {uamqp.constants.MessageState.SendComplete}
+                except (uamqp.errors.AMQPError, OSError):
+                    complete = False
+                if not complete:
+                    client.close()
+                    client = None
+                    self.lost += 1
+        client.close()
+        self.finished.set()
+
+    def test_the_senders_node(self):
+        clients = Clients()
+        self.addCleanup(clients.close)
+        receiver = clients.connect(self.mesh.nodes["C"]).receiver(self.address)
+        bodies = [f"{number}".encode() for number in range(20)]
+        self.lost, self.finished, halfway = 0, threading.Event(), threading.Event()
+
+        def in_two_halves():
+            for index, body in enumerate(bodies):
+                if index == 10:
+                    halfway.set()
+                    restarted.wait(DEADLINE_S)
+                yield body
+        restarted = threading.Event()
+        thread = threading.Thread(target=self.send_all, args=(in_two_halves(),), daemon=True)
+        thread.start()
+        clients.wait(halfway.is_set, "half of the messages")
+        self.mesh.nodes["A"].kill()
+        self.mesh.nodes["A"].start()
+        restarted.set()
+        clients.wait(self.finished.is_set, "the other half", 90)
+        thread.join()
+        self.assertGreaterEqual(self.lost, 1, "the client has not noticed that its node was gone")
+        got = [bytes(one.message.body) for one in receiver.messages]
+        self.assertEqual(set(bodies), set(got))
+        self.assertLessEqual(len(got), len(bodies) + self.lost, "what was answered came again")
 
     @staticmethod
     def send(clients, sender, received, numbers):
