@@ -146,6 +146,47 @@ class Uamqp(MeshTest):
         self.check("A", "C", [b"x" * 500000])
 
 
+    def test_every_outcome_at_one_node(self):
+        self.outcomes("B", "B")
+
+    def test_every_outcome_across_three(self):
+        self.outcomes("A", "C")
+
+    def outcomes(self, sender_at, receiver_at):
+        """What its receiver says is what the sender is told; what comes settled needs no word."""
+        words = ("accept", "reject", "release", "modify")
+        seen, told = [], threading.Event()
+
+        def receive():
+            url, auth = self.at(receiver_at)
+            client = uamqp.ReceiveClient(url, auth=auth, timeout=30000, prefetch=10, auto_complete=False)
+            try:
+                while not told.is_set():
+                    for message in client.receive_message_batch(max_batch_size=5, timeout=200):
+                        word = b"".join(message.get_data()).decode()
+                        seen.append(word)
+                        if word == "modify":
+                            message.modify(True, False)
+                        elif word != "settled":
+                            getattr(message, word)()
+                    client.do_work()
+            finally:
+                client.close()
+        thread = threading.Thread(target=receive, daemon=True)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(told.set)
+        clients = Clients()
+        self.addCleanup(clients.close)
+        sender = clients.connect(self.shared.nodes[sender_at]).sender(self.address)
+        clients.wait(lambda: sender.credit > 0, "a consumer")
+        sender.send(Message(body=b"settled", inferred=True), settled=True)
+        sent = [sender.send(Message(body=word.encode(), inferred=True)) for word in words]
+        clients.wait(lambda: all(one.done for one in sent), "all outcomes")
+        self.assertEqual(["accepted", "rejected", "released", "modified"], [one.outcome for one in sent])
+        self.assertEqual(["settled", *words], seen)
+
+
 class UamqpReconnects(MeshTest):
     """A node is killed and comes back. uAMQP ends a client whose connection is lost; one made anew goes on."""
 
