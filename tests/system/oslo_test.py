@@ -170,6 +170,30 @@ class Oslo(OsloTest):
         self.assertEqual("late", results.wait_for(1)[0]["server"])
         thread.join()
 
+    def test_servers_join_and_leave_while_calls_go_on(self):
+        """No call fails for it, and each is answered by a server that is there."""
+        servers = {"node-1": self.server("C", "node-1")}
+        client = self.client("B", timeout=20)
+        answered_by = []
+
+        def calls(count):
+            for number in range(count):
+                answer = client.call({}, "echo", value=number)
+                self.assertEqual(number, answer["value"])
+                self.assertIn(answer["server"], servers)
+                answered_by.append(answer["server"])
+        calls(20)
+        for name, node in (("node-2", "A"), ("node-3", "B"), ("node-4", "C")):
+            servers[name] = self.server(node, name)
+            client.prepare(server=name).call({}, "echo", value=0)  # it is known here
+            calls(20)
+            leaving = servers.pop(next(iter(servers)))
+            leaving.stop()
+            leaving.wait()
+            leaving.transport.cleanup()
+            calls(20)
+        self.assertEqual({"node-1", "node-2", "node-3", "node-4"}, set(answered_by))
+
     def test_notifications(self):
         topic = f"notify-{uuid.uuid4().hex[:8]}"
         listener = oslo_messaging.get_notification_listener(
