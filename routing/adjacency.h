@@ -87,9 +87,12 @@ struct Adjacency {
     std::map<RouterId, Awaited> awaited;
     std::set<RouterId> mentioned;
 
-    // Anti-entropy: since when the same two digests have differed with nothing under way.
+    // Anti-entropy: how often, and since when, the same two digests have differed with nothing
+    // under way, and when to do something about it.
     std::uint32_t mismatches = 0;
     std::uint64_t mismatch_key = 0;
+    Time mismatch_since = 0;
+    Time repair_at = 0;
 
     // To be sent, in this order: hello, outbox, owed records, parts of a table.
     ControlLink control;

@@ -22,7 +22,7 @@ void add_neighbour(Hasher& hasher, const Adjacency& adjacency) {
     hasher.add(adjacency.sync_started).add(adjacency.summary_sent ? 1 : 0);
     hasher.add(adjacency.summary_complete ? 1 : 0).add(adjacency.ready ? 1 : 0);
     hasher.add(adjacency.peer_ready ? 1 : 0).add(adjacency.mismatches);
-    hasher.add(adjacency.mismatch_key).add(adjacency.offences.size());
+    hasher.add(adjacency.mismatch_key).add(adjacency.repair_at).add(adjacency.offences.size());
     for (const auto& [rid, awaited] : adjacency.awaited) {
         hasher.add(rid).add((awaited.lsp ? 2U : 0U) + (awaited.addresses ? 1U : 0U));
         hasher.add(awaited.version.incarnation).add(awaited.version.seq);

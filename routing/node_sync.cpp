@@ -9,7 +9,6 @@
 #include "routing/node_impl.h"
 
 #include <algorithm>
-#include <bit>
 
 namespace amqmesh::routing {
 
@@ -18,7 +17,8 @@ namespace {
 constexpr std::size_t kSummaryOrigins = 1200;  // about 60 KiB
 constexpr std::size_t kOutboxBytesMax = std::size_t{4} << 20U;
 constexpr Time kRequestAgain = 2 * kSecond;
-constexpr std::uint32_t kMismatchesMax = 3;
+constexpr std::uint32_t kMismatchesMin = 3;
+constexpr Time kMismatchMin = 1900 * kMillisecond;  // three Hellos
 
 OriginSummary summary_of(const LspRecord& record) {
     return {.rid = record.lsp.rid,
@@ -271,11 +271,18 @@ void Node::Impl::maybe_repair(Adjacency& adjacency, const Hello& hello) {
     }
     const std::uint64_t key =
         hash_words({hello.lsdb_digest, hello.addr_digest, lsdb_.digest(), lsdb_.address_digest()});
-    adjacency.mismatches = key == adjacency.mismatch_key ? adjacency.mismatches + 1 : 1;
-    adjacency.mismatch_key = key;
-    // Repeated with growing pauses, in case it cannot be repaired (a record that a limit refuses).
-    const std::uint32_t n = adjacency.mismatches;
-    if (n == kMismatchesMax || (n > kMismatchesMax && std::has_single_bit(n))) {
+    if (adjacency.mismatches == 0 || key != adjacency.mismatch_key) {
+        adjacency.mismatches = 0;
+        adjacency.mismatch_key = key;
+        adjacency.mismatch_since = now_;
+        adjacency.repair_at = now_ + kMismatchMin;
+    }
+    ++adjacency.mismatches;
+    // Time has to pass here, too: whoever was stopped finds several Hellos at once, from before
+    // what it has just sent. Repeated with growing pauses, in case it cannot be repaired (a record
+    // that a limit refuses).
+    if (adjacency.mismatches >= kMismatchesMin && now_ >= adjacency.repair_at) {
+        adjacency.repair_at = now_ + 2 * (now_ - adjacency.mismatch_since);
         note(NoteLevel::kWarning,
              "DATABASE_DIFFERS",
              "database differs from that of " + adjacency.peer_name + ": comparing");

@@ -56,6 +56,12 @@ TEST(Found, RenewalsAreNotPutOff) {
     EXPECT_EQ(run_swarm(18674, small_meshes()).failure, "");
 }
 
+// A router that was stopped found three Hellos of a neighbour at once, older than what it had just
+// passed on, and took the databases for different.
+TEST(Found, HellosAfterAPauseAreNoDifference) {
+    EXPECT_EQ(run_swarm(2229, small_meshes()).failure, "");
+}
+
 // The routers at both ends of a new link know of it, but shortest paths had to wait for the usual
 // pause after good news; another router's multicast counted on them meanwhile.
 TEST(Found, OwnLinksArePublishedAtOnce) {
