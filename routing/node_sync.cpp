@@ -282,7 +282,7 @@ void Node::Impl::maybe_repair(Adjacency& adjacency, const Hello& hello) {
     // what it has just sent. Repeated with growing pauses, in case it cannot be repaired (a record
     // that a limit refuses).
     if (adjacency.mismatches >= kMismatchesMin && now_ >= adjacency.repair_at) {
-        adjacency.repair_at = now_ + 2 * (now_ - adjacency.mismatch_since);
+        adjacency.repair_at = now_ + (now_ - adjacency.mismatch_since);
         note(NoteLevel::kWarning,
              "DATABASE_DIFFERS",
              "database differs from that of " + adjacency.peer_name + ": comparing");

@@ -62,6 +62,12 @@ TEST(Found, HellosAfterAPauseAreNoDifference) {
     EXPECT_EQ(run_swarm(2229, small_meshes()).failure, "");
 }
 
+// A damaged lifetime buried a record at one router: once its tombstone has gone, after a minute,
+// the next comparison must not be far.
+TEST(Found, RepairsAreTriedOftenEnough) {
+    EXPECT_EQ(run_swarm(1281, small_meshes()).failure, "");
+}
+
 // The routers at both ends of a new link know of it, but shortest paths had to wait for the usual
 // pause after good news; another router's multicast counted on them meanwhile.
 TEST(Found, OwnLinksArePublishedAtOnce) {
