@@ -105,13 +105,13 @@ class Priority(MeshTest):
         for consumer in consumers:
             consumer.keep = False
             consumer.on_data = self.recording(consumer, order)
-        bulk = [self.clients.connect(a).sender("bulk") for _ in range(10)]
+        bulk = [self.clients.connect(a).sender("bulk") for _ in range(20)]
         urgent, rush = (self.clients.connect(a).sender(address) for address in ("urgent", "rush/it"))
         self.clients.wait(lambda: all(s.credit >= 200 for s in bulk + [urgent, rush]), "credit")
         proxy.freeze()
-        filler = "x" * 15000
+        filler = "x" * 6000  # 250 of them are less than a session's window
         sent = []
-        for sender in bulk:  # 37 MB, of which the sockets take some
+        for sender in bulk:  # 30 MB, of which the sockets take some
             while sender.credit:
                 sent.append(sender.send(Message(body=filler, durable=True)))
         self.taken_by(a, {"M0bulk": len(sent)})
