@@ -1,11 +1,11 @@
 // Records between workers: what a delivery's two halves tell each other when they live on different
-// threads. Encoded back to back into one string per burst and worker; process-internal, host order.
+// threads. Back to back in one string per burst and worker, each aligned so that it is read where
+// it stands; process-internal, host order.
 #pragma once
 
 #include "link/delivery.h"
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,9 +44,11 @@ struct Record {
     MeshLabel label;
 };
 
+/// Sets the record's payload_size.
 void append_record(std::string& batch, const Record& record, std::span<const std::byte> payload);
 
-/// Takes the next record off `batch`; nothing at its end.
-std::optional<Record> take_record(std::string_view& batch, std::span<const std::byte>& payload);
+/// Takes the next record off `batch`, the whole of a string that append_record() filled or what is
+/// left of it; both stay where they are. nullptr at its end.
+const Record* take_record(std::string_view& batch, std::span<const std::byte>& payload);
 
 }  // namespace amqmesh::link

@@ -13,6 +13,10 @@
 
 namespace amqmesh::link {
 
+/// Room that is kept ready for records to another worker. An idle worker keeps none for long: a
+/// batch is given away with each burst, and what it is replaced by is as long as the last.
+constexpr std::size_t kBatchReserveMax = std::size_t{64} << 10U;
+
 struct DataPlane::Impl {
     Impl(PlaneConfig config, PlaneOutlet& outlet)
         : plane(std::move(config), outlet), forwarder(plane) {}
@@ -134,7 +138,7 @@ void DataPlane::on_batch(const CrossBatch& batch, Time now) {
     impl_->plane.now = now;
     std::string_view rest = batch.bytes;
     std::span<const std::byte> payload;
-    while (const auto record = take_record(rest, payload)) {
+    while (const Record* record = take_record(rest, payload)) {
         impl_->forwarder.on_record(*record, payload);
     }
 }
@@ -153,8 +157,12 @@ void DataPlane::flush(Time now) {
     impl_->renew_credit();
     for (std::size_t worker = 0; worker < plane.batches.size(); ++worker) {
         auto& batch = plane.batches[worker];
-        if (!batch.bytes.empty() && plane.outlet.post(static_cast<std::uint16_t>(worker), batch)) {
+        const auto bytes = batch.bytes.size();
+        if (bytes != 0 && plane.outlet.post(static_cast<std::uint16_t>(worker), batch)) {
             batch = CrossBatch{plane.config.worker, {}};
+            if (bytes <= kBatchReserveMax) {
+                batch.bytes.reserve(bytes);  // the next one is likely to be as long
+            }
         }
     }
     // Writing may touch connections again (output falls, links go on): one round per flush.

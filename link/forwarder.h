@@ -200,10 +200,12 @@ class Forwarder {
         OutgoingLink* link = nullptr;  ///< nullptr: not plain to see
         LinkIndex index = 0;
         routing::RouterId egress = 0;  ///< 0: a consumer here
+        bool crosses = false;          ///< to `far_`, over a connection of another worker
         /// Where it counts as outstanding towards `egress` (distribution balanced)
         OutstandingBook::Slot outstanding = OutstandingBook::kNone;
     };
 
+    [[nodiscard]] Way way_to(const ConsumerId& consumer);
     [[nodiscard]] Way way_to_consumer(const routing::AddressRoute& route, std::uint32_t& cursor);
     [[nodiscard]] Way way_over(const ConnectionId& next_hop,
                                routing::RouterId router,
@@ -220,10 +222,32 @@ class Forwarder {
                          std::uint32_t out_slot,
                          OutgoingDelivery& out,
                          const DeliveryState& state);
+    bool send_on(const Way& way,
+                 std::uint32_t out_slot,
+                 OutgoingDelivery& out,
+                 const Payload& payload);
+    void entered_mesh(IncomingDelivery& in,
+                      routing::RouterId egress,
+                      OutstandingBook::Slot outstanding,
+                      const Payload& payload);
+    static bool has_one_plain_copy(const IncomingDelivery& in);
     OutgoingDelivery& new_copy(const IncomingDelivery& in,
                                std::uint32_t out_slot,
                                std::uint16_t copy,
                                const ConnectionId& arrival);
+
+    // the usual case across workers (link/forwarder_crossing.cpp)
+    bool cross(std::uint32_t slot,
+               const Way& way,
+               const ConnectionId& arrival,
+               const Payload& payload);
+    bool take_straight(const Record& record, std::span<const std::byte> bytes);
+    bool settle_across(Connection& connection,
+                       std::uint32_t out_slot,
+                       OutgoingDelivery& out,
+                       const DeliveryState& state);
+    bool take_outcome(const Record& record, std::span<const std::byte> raw);
+    OutgoingDelivery& new_copy(const Record& record, std::uint32_t out_slot);
 
     // sending side
     void offer(std::uint32_t slot,
@@ -269,7 +293,7 @@ class Forwarder {
     /// It was sent on credit that its address's last consumer left behind: another router's new
     /// one, whose attach is answered, may be on its way to this router's table (kParkTime).
     [[nodiscard]] bool consumer_may_come(const IncomingDelivery& in);
-    void conclude(std::uint32_t out_slot, const DeliveryState& state);
+    [[gnu::noinline]] void conclude(std::uint32_t out_slot, const DeliveryState& state);
     void tell_origin(const OutgoingDelivery& out, const DeliveryState& state, bool final);
     void settle_downstream(OutgoingDelivery& out);
     void on_sender_settled_here(std::uint32_t out_slot);
@@ -287,7 +311,7 @@ class Forwarder {
     void join_queue(std::uint32_t out_slot);
     void leave_queue(std::uint32_t out_slot);
     /// At the end of the burst: is somebody free for what waits?
-    void look_at(routing::AddressHash address);
+    [[gnu::noinline]] void look_at(routing::AddressHash address);
     void compact_freed();
     /// When the consumers reserved for other routers are no longer.
     void look_again_later(routing::AddressHash address, DemandBook::Entry& entry);
@@ -331,7 +355,7 @@ class Forwarder {
     [[nodiscard]] Target way_of(const IncomingDelivery& in,
                                 const routing::ForwardingTable& before) const;
     void pin_flows(const routing::ForwardingTable& before);
-    void unpin(IncomingDelivery& in);
+    [[gnu::noinline]] void unpin(IncomingDelivery& in);
     /// Its flow is pinned: the target becomes kHeld.
     bool hold_back(const IncomingDelivery& in, const Payload& payload);
     void join_pin(std::uint32_t out_slot);
@@ -359,12 +383,15 @@ class Forwarder {
     void leave_priority(OutgoingLink& link, std::uint32_t out_slot);
     void remove(DeliveryList& list, std::uint32_t out_slot);
     Record record_for(RecordKind kind, const OutgoingDelivery& out) const;
-    void post(std::uint16_t worker, const Record& record, std::span<const std::byte> payload);
+    [[gnu::noinline]] void post(std::uint16_t worker,
+                                const Record& record,
+                                std::span<const std::byte> payload);
 
     Plane& plane_;
     std::vector<Target> targets_;         // scratch of one forward()
     bool none_free_ = false;              // all destinations were busy when targets_ was filled ...
     bool choice_ = false;                 // ... and there was more than one
+    Target far_;                          // of a Way that crosses
     const Refusals* refusals_ = nullptr;  // of the delivery being chosen for
     DemandBook demand_;
     // To be served at the end of the burst. Made unique whenever it has doubled: at most twice the

@@ -241,6 +241,14 @@ void Forwarder::begin_from_mesh(Connection& connection,
     in.offers_left = ends_here ? in.label.offers() : std::uint8_t{0};
     const auto turn = link.cursor;
     const auto way = plain_way_on(link, in.label, connection.id());
+    const auto has_arrived = [&] {
+        in.may_go_back = link.purpose == LinkPurpose::kShortLane && !payload.more &&
+                         payload.bytes.size() <= kKeptMax;
+        demand_.refresh(in.label.address, in.label.ingress, plane_.now);
+    };
+    if (ends_here && way.crosses) {
+        has_arrived();  // by the time it gets there the consumer may be busy
+    }
     if (go_straight(slot, way, connection.id(), payload)) {
         return;
     }
@@ -254,9 +262,7 @@ void Forwarder::begin_from_mesh(Connection& connection,
         count_transit(link, in);
     }
     if (ends_here) {
-        in.may_go_back = link.purpose == LinkPurpose::kShortLane && !payload.more &&
-                         payload.bytes.size() <= kKeptMax;
-        demand_.refresh(in.label.address, in.label.ingress, plane_.now);
+        has_arrived();
         if (none_free_ && give_back(in)) {
             settle(slot, busy());
             return;

@@ -22,32 +22,38 @@ Record Forwarder::record_for(RecordKind kind, const OutgoingDelivery& out) const
 void Forwarder::post(std::uint16_t worker,
                      const Record& record,
                      std::span<const std::byte> payload) {
-    auto sized = record;
-    sized.payload_size = static_cast<std::uint32_t>(payload.size());
-    append_record(plane_.batches[worker].bytes, sized, payload);
+    append_record(plane_.batches[worker].bytes, record, payload);
+}
+
+OutgoingDelivery& Forwarder::new_copy(const Record& record, std::uint32_t out_slot) {
+    auto& out = plane_.outgoing.at(out_slot);
+    out.reset();
+    out.begun = plane_.now;
+    out.origin = record.origin;
+    out.copy = record.copy;
+    out.presettled = record.presettled;
+    out.second_mode = record.second_mode;
+    out.multicast = record.multicast;
+    out.message_format = record.message_format;
+    out.arrival = record.arrival;
+    out.label = record.label;
+    return out;
 }
 
 void Forwarder::on_record(const Record& record, std::span<const std::byte> payload) {
     const Payload rest{payload, nullptr, record.more};
     switch (record.kind) {
         case RecordKind::kOffer: {
+            if (take_straight(record, payload)) {
+                return;
+            }
             if (record.choosy && record.target.kind == Target::Kind::kConsumer &&
                 !has_room(record.target)) {
                 send_back(record, payload);
                 return;
             }
             const auto slot = plane_.outgoing.take();
-            auto& out = plane_.outgoing.at(slot);
-            out.reset();
-            out.begun = plane_.now;
-            out.origin = record.origin;
-            out.copy = record.copy;
-            out.presettled = record.presettled;
-            out.second_mode = record.second_mode;
-            out.multicast = record.multicast;
-            out.message_format = record.message_format;
-            out.arrival = record.arrival;
-            out.label = record.label;
+            auto& out = new_copy(record, slot);
             if (record.more || record.second_mode) {
                 remote_[{record.origin, record.copy}] = slot;
             }
@@ -93,6 +99,9 @@ void Forwarder::on_record(const Record& record, std::span<const std::byte> paylo
             }
             return;
         case RecordKind::kOutcome:
+            if (take_outcome(record, payload)) {
+                return;
+            }
             on_copy_outcome(record.origin,
                             record.copy,
                             {record.outcome, payload},

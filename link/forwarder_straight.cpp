@@ -40,7 +40,8 @@ OutgoingDelivery& Forwarder::new_copy(const IncomingDelivery& in,
 /// moves on.
 Forwarder::Way Forwarder::way_to_consumer(const routing::AddressRoute& route,
                                           std::uint32_t& cursor) {
-    auto consumer = route.local.front().id;
+    const auto& first = route.local.front();
+    auto consumer = first.id;
     if (route.local.size() > 1) {
         reset_choice();
         consumer = pick_local(route, cursor).consumer;
@@ -48,21 +49,53 @@ Forwarder::Way Forwarder::way_to_consumer(const routing::AddressRoute& route,
             return {};
         }
     }
+    if (consumer.connection.worker == plane_.config.worker) {
+        return way_to(consumer);
+    }
+    if (route.local.size() == 1) {
+        reset_choice();
+        if (plane_.shared->gauges.get(first.gauge).free <= 0) {
+            return {};
+        }
+    }
+    far_ = {Target::Kind::kConsumer, consumer, {}, 0};
+    Way way;
+    way.crosses = true;
+    return way;
+}
+
+Forwarder::Way Forwarder::way_to(const ConsumerId& consumer) {
     auto* connection = plane_.connection(consumer.connection);
     auto* link = connection != nullptr ? connection->outgoing(consumer.link) : nullptr;
-    return link == nullptr || link->generation != consumer.generation
-               ? Way{}
-               : Way{connection, link, consumer.link, 0};
+    Way way;
+    if (link != nullptr && link->generation == consumer.generation) {
+        way.connection = connection;
+        way.link = link;
+        way.index = consumer.link;
+    }
+    return way;
 }
 
 Forwarder::Way Forwarder::way_over(const ConnectionId& next_hop,
                                    routing::RouterId router,
                                    MeshLabel label) {
+    Way way;
+    if (next_hop.worker != plane_.config.worker && next_hop.generation != 0) {
+        far_ = {Target::Kind::kNeighbour, {}, next_hop, router};
+        way.crosses = true;
+        return way;
+    }
     label.egress = router;
     auto* connection = plane_.connection(next_hop);
     const auto lane =
         connection != nullptr ? connection->lane_for(label, false) : Connection::LaneChoice{};
-    return lane.found ? Way{connection, connection->outgoing(lane.link), lane.link, router} : Way{};
+    if (lane.found) {
+        way.connection = connection;
+        way.link = connection->outgoing(lane.link);
+        way.index = lane.link;
+        way.egress = router;
+    }
+    return way;
 }
 
 /// The way of what a client sends on its link.
@@ -119,6 +152,9 @@ Forwarder::Way Forwarder::plain_way_on(IncomingLink& lane,
                                              const Way& way,
                                              const ConnectionId& arrival,
                                              const Payload& payload) {
+    if (way.crosses) {
+        return cross(slot, way, arrival, payload);
+    }
     auto& in = plane_.incoming.at(slot);
     if (way.link == nullptr || !way.link->attached || way.link->waiting.size != 0 || payload.more ||
         payload.bytes.size() > kKeptMax || in.offers_left != 0 || !demand_.empty() ||
@@ -127,6 +163,26 @@ Forwarder::Way Forwarder::plain_way_on(IncomingLink& lane,
     }
     const auto out_slot = plane_.outgoing.take();
     auto& out = new_copy(in, out_slot, 0, arrival);
+    in.copies.push_back(
+        {plane_.config.worker, out_slot, plane_.outgoing.generation(out_slot), false});
+    in.copies_open = 1;
+    if (!send_on(way, out_slot, out, payload)) {
+        plane_.outgoing.give_back(out_slot);
+        in.copies.clear();
+        in.copies_open = 0;
+        return false;
+    }
+    if (way.egress != 0 && arrival.generation == 0) {
+        entered_mesh(in, way.egress, way.outstanding, payload);
+    }
+    return true;
+}
+
+/// False: the link can take nothing now.
+bool Forwarder::send_on(const Way& way,
+                        std::uint32_t out_slot,
+                        OutgoingDelivery& out,
+                        const Payload& payload) {
     out.complete = true;
     out.connection = way.connection->id().slot;
     out.link = way.index;
@@ -138,25 +194,26 @@ Forwarder::Way Forwarder::plain_way_on(IncomingLink& lane,
             out.label.priority = priority_class(header_priority(payload.bytes));
         }
     }
-    in.copies.push_back(
-        {plane_.config.worker, out_slot, plane_.outgoing.generation(out_slot), false});
-    in.copies_open = 1;
-    if (!send_at_once(*way.connection, way.index, *way.link, out_slot, payload)) {
-        plane_.outgoing.give_back(out_slot);
-        in.copies.clear();
-        in.copies_open = 0;
-        return false;
+    return send_at_once(*way.connection, way.index, *way.link, out_slot, payload);
+}
+
+/// What a client's message leaves behind where it enters the mesh.
+void Forwarder::entered_mesh(IncomingDelivery& in,
+                             routing::RouterId egress,
+                             OutstandingBook::Slot outstanding,
+                             const Payload& payload) {
+    keep_copy(in, payload.bytes);
+    in.egress = egress;
+    if (outstanding != OutstandingBook::kNone) {
+        demand_.sent(in.label.address, egress, plane_.now);
+        in.outstanding = outstanding;
+        outstanding_.add(outstanding);
     }
-    if (way.egress != 0 && arrival.generation == 0) {
-        keep_copy(in, payload.bytes);
-        in.egress = way.egress;
-        if (way.outstanding != OutstandingBook::kNone) {
-            demand_.sent(in.label.address, way.egress, plane_.now);
-            in.outstanding = way.outstanding;
-            outstanding_.add(way.outstanding);
-        }
-    }
-    return true;
+}
+
+bool Forwarder::has_one_plain_copy(const IncomingDelivery& in) {
+    return in.copies_open == 1 && in.copies.size() == 1 && !in.multicast && !in.settled &&
+           !in.told && in.offers_left == 0 && !in.refusals;
 }
 
 /// False: nothing was done.
@@ -164,17 +221,18 @@ Forwarder::Way Forwarder::plain_way_on(IncomingLink& lane,
                                                  std::uint32_t out_slot,
                                                  OutgoingDelivery& out,
                                                  const DeliveryState& state) {
+    if (out.origin.worker != plane_.config.worker) {
+        return settle_across(connection, out_slot, out, state);
+    }
     const auto origin = out.origin.slot;
     auto* link = connection.outgoing(out.link);
     const bool special =
         out.to_mesh ? state.outcome == Outcome::kOther : out.presettled;  // our own words
-    if (out.stage != OutgoingDelivery::Stage::kSent || out.origin.worker != plane_.config.worker ||
-        special || link == nullptr) {
+    if (out.stage != OutgoingDelivery::Stage::kSent || special || link == nullptr) {
         return false;
     }
     auto* in = plane_.incoming.find(origin, out.origin.generation);
-    if (in == nullptr || in->copies_open != 1 || in->copies.size() != 1 || in->multicast ||
-        in->settled || in->told || in->offers_left != 0 || in->refusals) {
+    if (in == nullptr || !has_one_plain_copy(*in)) {
         return false;
     }
     link->counters.count(state.outcome);

@@ -1,8 +1,10 @@
 // What one message costs in a node without its sockets: a sending and a receiving client's engine
 // at the two ends of a line of data planes, all in one thread. Only the planes' time is counted.
-//   plane_bench [nodes] [payload bytes] [messages] [runs]
+//   plane_bench [nodes] [payload bytes] [messages] [runs] [workers]
+// With two workers a node, what leaves a node leaves it on the other worker than it came in on.
 #include "link/data_plane.h"
 #include "link/engine.h"
+#include "link/shared_state.h"
 #include "routing/node.h"
 #include "tests/bench/quiet_events.h"
 
@@ -113,17 +115,22 @@ class Client final : public QuietEvents {
     link::Engine engine;
 };
 
-/// A node: one data plane, and of the control thread only what makes a table.
+/// A node: its data planes, and of the control thread only what makes a table.
 class Node final : public link::PlaneOutlet {
   public:
-    explicit Node(const std::string& name)
-        : id(routing::router_id(name)),
-          builder(id, name),
-          plane_({.worker = 0, .workers = 1, .router_name = name, .shared = nullptr}, *this),
-          name_(name) {
+    Node(const std::string& name, std::uint16_t workers)
+        : id(routing::router_id(name)), builder(id, name), name_(name) {
+        const auto shared = std::make_shared<link::SharedState>();
+        for (std::uint16_t worker = 0; worker < workers; ++worker) {
+            planes_.push_back(std::make_unique<link::DataPlane>(
+                link::PlaneConfig{
+                    .worker = worker, .workers = workers, .router_name = name, .shared = shared},
+                *this));
+        }
         publish();
     }
 
+    /// Each on the next worker.
     link::ConnectionId open(link::ConnectionRole role, bool initiator) {
         link::ConnectionOptions options;
         options.role = role;
@@ -133,22 +140,24 @@ class Node final : public link::PlaneOutlet {
         if (role == link::ConnectionRole::kInterRouter) {
             options.engine.max_frame_size = 65536;
         }
-        return plane_.open(options, now);
+        return planes_[connections_ % planes_.size()]->open(options, now);
     }
 
     void publish() {
         auto change = std::make_shared<routing::TableChange>();
         auto table = builder.publish(*change);
-        plane_.on_command(link::command::Publish{std::move(table), std::move(change)}, now);
+        for (const auto& plane : planes_) {
+            plane->on_command(link::command::Publish{table, change}, now);
+        }
     }
 
     [[gnu::noinline]] void take(link::ConnectionId connection, std::span<const std::byte> bytes) {
         watch.start();
         while (!bytes.empty()) {
-            const auto space = plane_.input_space(connection);
+            const auto space = plane(connection).input_space(connection);
             const auto piece = std::min(space.size(), bytes.size());
             std::memcpy(space.data(), bytes.data(), piece);
-            plane_.input_done(connection, piece, now);
+            plane(connection).input_done(connection, piece, now);
             bytes = bytes.subspan(piece);
         }
         watch.stop();
@@ -158,12 +167,12 @@ class Node final : public link::PlaneOutlet {
                                        std::vector<std::byte>& bytes) {
         watch.start();
         std::array<iovec, 64> slices{};
-        const auto count = plane_.output(connection, slices);
+        const auto count = plane(connection).output(connection, slices);
         for (std::size_t i = 0; i < count; ++i) {
             const auto* at = static_cast<const std::byte*>(slices[i].iov_base);
             bytes.insert(bytes.end(), at, at + slices[i].iov_len);
         }
-        plane_.output_done(connection, bytes.size(), now);
+        plane(connection).output_done(connection, bytes.size(), now);
         watch.stop();
         return bytes.size();
     }
@@ -171,7 +180,15 @@ class Node final : public link::PlaneOutlet {
     [[gnu::noinline]] void flush() {
         now += kTick;
         watch.start();
-        plane_.flush(now);
+        for (const auto& plane : planes_) {
+            plane->flush(now);
+        }
+        while (!batches_.empty()) {
+            const auto [worker, batch] = std::move(batches_.front());
+            batches_.pop_front();
+            planes_[worker]->on_batch(batch, now);
+            planes_[worker]->flush(now);
+        }
         watch.stop();
         while (!reports_.empty()) {
             const auto report = std::move(reports_.front());
@@ -192,14 +209,20 @@ class Node final : public link::PlaneOutlet {
     std::string consumer_key;
     link::Time now = routing::kSecond;
 
-    bool post(std::uint16_t, link::CrossBatch&) override { return true; }
+    bool post(std::uint16_t worker, link::CrossBatch& batch) override {
+        batches_.emplace_back(worker, std::move(batch));
+        return true;
+    }
 
     void report(link::Report&& report) override { reports_.push_back(std::move(report)); }
 
     void output_ready(link::ConnectionId) override {}
 
   private:
-    link::DataPlane plane_;
+    link::DataPlane& plane(const link::ConnectionId& on) { return *planes_[on.worker]; }
+
+    std::vector<std::unique_ptr<link::DataPlane>> planes_;
+    std::deque<std::pair<std::uint16_t, link::CrossBatch>> batches_;
     std::string name_;
     std::uint64_t connections_ = 0;
     std::deque<link::Report> reports_;
@@ -208,9 +231,10 @@ class Node final : public link::PlaneOutlet {
 /// A sending client, nodes in a line, a receiving client.
 class Line {
   public:
-    explicit Line(std::size_t count) : sender_("sender", pool_), receiver_("receiver", pool_) {
+    Line(std::size_t count, std::uint16_t workers)
+        : sender_("sender", pool_), receiver_("receiver", pool_) {
         for (std::size_t i = 0; i < count; ++i) {
-            nodes_.push_back(std::make_unique<Node>("node" + std::to_string(i)));
+            nodes_.push_back(std::make_unique<Node>("node" + std::to_string(i), workers));
         }
         first_ = nodes_.front()->open(link::ConnectionRole::kNormal, false);
         last_ = nodes_.back()->open(link::ConnectionRole::kNormal, false);
@@ -359,7 +383,8 @@ int run(int argc, char** argv) {
     const std::size_t nodes = std::clamp(number(1, 1), 1UL, 16UL);
     const std::vector<std::byte> payload(std::clamp(number(2, 100), 1UL, 4096UL));
     const std::uint64_t messages = number(3, 500'000);
-    Line line(nodes);
+    const auto workers = static_cast<std::uint16_t>(std::clamp(number(5, 1), 1UL, 16UL));
+    Line line(nodes, workers);
     line.run(payload, kWindow);
     std::vector<double> taken;
     for (auto runs = std::max(number(4, 7), 1UL); runs > 0; --runs) {
@@ -370,12 +395,14 @@ int run(int argc, char** argv) {
     for (const double value : taken) {
         deviations.push_back(value > middle ? value - middle : middle - value);
     }
-    std::printf("nodes=%zu payload=%zu B  %.1f ns CPU per message (median of %zu, MAD %.1f)\n",
-                nodes,
-                payload.size(),
-                middle,
-                taken.size(),
-                median(deviations));
+    std::printf(
+        "nodes=%zu workers=%u payload=%zu B  %.1f ns CPU per message (median of %zu, MAD %.1f)\n",
+        nodes,
+        unsigned{workers},
+        payload.size(),
+        middle,
+        taken.size(),
+        median(deviations));
     return 0;
 }
 

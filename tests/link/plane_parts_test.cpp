@@ -211,7 +211,7 @@ TEST(CrossWorker, RecordsComeOutAsTheyWentIn) {
     append_record(batch, second, {});
     std::string_view rest = batch;
     std::span<const std::byte> payload;
-    auto record = take_record(rest, payload);
+    const Record* record = take_record(rest, payload);
     ASSERT_TRUE(record);
     EXPECT_EQ(record->origin, (DeliveryId{3, 4, 5}));
     EXPECT_EQ(payload.size(), 3U);
