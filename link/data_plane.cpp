@@ -13,9 +13,8 @@
 
 namespace amqmesh::link {
 
-/// Room that is kept ready for records to another worker. An idle worker keeps none for long: a
-/// batch is given away with each burst, and what it is replaced by is as long as the last.
-constexpr std::size_t kBatchReserveMax = std::size_t{64} << 10U;
+/// A worker that falls idle keeps at most this much room for its next records to each other one.
+constexpr std::size_t kBatchReserveMax = std::size_t{16} << 10U;
 
 struct DataPlane::Impl {
     Impl(PlaneConfig config, PlaneOutlet& outlet)
