@@ -68,7 +68,11 @@ struct Worker::Impl final : link::PlaneOutlet, SocketHost {
         while (!stopping.load(std::memory_order_relaxed)) {
             reading.swap(unread_sockets);
             const auto deadline = reading.empty() ? next_turn() : routing::Time{0};
-            for (const Poller::Event& event : poller.wait(deadline)) {
+            const auto events = poller.wait(deadline);
+            if (poller.take_wake()) {
+                drain_mailboxes();  // a table that waits is older than what the sockets bring
+            }
+            for (const Poller::Event& event : events) {
                 const auto found = by_key.find(event.key);
                 if (found != by_key.end()) {
                     found->second->on_event(event);
@@ -79,9 +83,6 @@ struct Worker::Impl final : link::PlaneOutlet, SocketHost {
                 socket->read();
             }
             reading.clear();
-            if (poller.take_wake()) {
-                drain_mailboxes();
-            }
             on_deadlines();
             if (flush_due) {
                 flush();

@@ -142,6 +142,7 @@ class InALine(DistributionTest):
             leaves.detach()
             self.clients.wait(lambda: sent.done, "the outcome")
             self.assertEqual(outcome, sent.outcome)
+            self.clients.wait(lambda: self.remote_count("A", address) == 1, "the consumer to be forgotten")
             leaves = gone.receiver(address, answer=None)
             self.clients.wait(lambda: self.remote_count("A", address) == 2, "the consumer to be back")
 
