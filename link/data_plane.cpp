@@ -331,7 +331,7 @@ bool DataPlane::Impl::routable(IncomingLink& link) {
 std::uint32_t DataPlane::Impl::affordable(const LinkKey& key,
                                           IncomingLink& link,
                                           std::uint32_t have) {
-    constexpr std::size_t kLinkBytesMax = std::size_t{1} << 20U;
+    constexpr std::size_t kLinkBytesMax = std::size_t{2} << 20U;
     constexpr std::size_t kDeliveriesMin = 8;
     const auto by_size =
         std::max(kLinkBytesMax / std::max<std::size_t>(link.mean_bytes, 1), kDeliveriesMin);

@@ -50,7 +50,7 @@ struct EngineConfig {
     std::size_t session_bytes_max = std::size_t{2} << 20U;
     std::size_t connection_bytes_max = 16U << 20;  ///< the same for all its sessions together
     const MemoryBudget* process_budget = nullptr;  ///< the same for all connections; outlives us
-    std::size_t output_bytes_max = 1U << 19;  ///< writable() turns false above, on again below half
+    std::size_t output_bytes_max = 1U << 20;  ///< writable() turns false above, on again below half
     std::vector<std::string> offered_capabilities;
     std::vector<std::string> desired_capabilities;
     Properties properties;
