@@ -353,8 +353,12 @@ class Experiment {
         const Time crashed_at = world_.now();
         world_.crash(router, false);
         world_.run_for(1500 * kMillisecond);
-        measured_.failure = difference(world_);
         const Time took = std::max(world_.last_route_change(), crashed_at) - crashed_at;
+        measured_.failure = difference(world_);
+        if (!measured_.failure.empty()) {  // somebody's renewal may be on its way just now
+            world_.run_for(kSecond);
+            measured_.failure = difference(world_);
+        }
         // Each neighbour notices by itself, and all of their words are needed.
         Time bound = 0;
         for (const Cable& cable : world_.cables()) {
