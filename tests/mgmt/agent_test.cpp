@@ -60,7 +60,7 @@ TEST_F(AgentTest, QueryLeavesUnknownColumnsOut) {
     const Response response = ask({.properties = {{"entityType", "listener"}},
                                    .body = Map{{"attributeNames", List{"nonsense", "name"}}}});
     EXPECT_EQ(list_at(response, "attributeNames"), (List{"name"}));
-    EXPECT_EQ(list_at(response, "results"), (List{List{"a"}}));
+    EXPECT_EQ(list_at(response, "results"), (List{Value(List{"a"})}));
 }
 
 TEST_F(AgentTest, QueryTakesOldColumnNames) {
@@ -68,7 +68,7 @@ TEST_F(AgentTest, QueryTakesOldColumnNames) {
     const Response response = ask({.properties = {{"entityType", "listener"}},
                                    .body = Map{{"attributeNames", List{"addr", "name"}}}});
     EXPECT_EQ(list_at(response, "attributeNames"), (List{"addr", "name"})) << "as it was asked for";
-    EXPECT_EQ(list_at(response, "results"), (List{List{Value{}, "a"}}));
+    EXPECT_EQ(list_at(response, "results"), (List{Value(List{Value{}, "a"})}));
 }
 
 TEST_F(AgentTest, QueryPages) {
@@ -473,7 +473,7 @@ TEST_F(AgentTest, TextThatIsNotUtf8DoesNotSpoilTheResponse) {
     source.add(link);
     const Response response = ask({.properties = {{"entityType", "router.link"}},
                                    .body = Map{{"attributeNames", List{"name"}}}});
-    EXPECT_EQ(list_at(response, "results"), (List{List{"a\xef\xbf\xbd\xef\xbf\xbd"}}));
+    EXPECT_EQ(list_at(response, "results"), (List{Value(List{"a\xef\xbf\xbd\xef\xbf\xbd"})}));
 }
 
 }  // namespace
