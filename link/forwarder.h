@@ -129,6 +129,7 @@ class Forwarder {
     void unroutable(std::uint32_t slot);
     void settle(std::uint32_t slot, const DeliveryState& state);
     void count_outcome(const IncomingLink& link, Outcome outcome);
+    void count_dropped(const IncomingDelivery& in, IncomingLink* link, Outcome outcome);
     void count_settled(IncomingDelivery& in, IncomingLink* link);
     /// Remembered by the link once they are the address's own.
     AddressCounters& counters_of(IncomingLink& link);

@@ -417,12 +417,6 @@ void Forwarder::abort_copies(IncomingDelivery& in) {
 
 void Forwarder::unroutable(std::uint32_t slot) {
     auto& in = plane_.incoming.at(slot);
-    if (in.presettled && !in.multicast && !in.label.hint) {
-        ++plane_.counters.dropped_presettled;
-        if (Connection* connection = nullptr; auto* link = link_of(in, connection)) {
-            ++link->counters.dropped_presettled;
-        }
-    }
     // A multicast copy that finds nobody below this router says nothing about the delivery.
     const bool silent = in.multicast && in.label.ingress != plane_.table->self();
     settle(slot, silent ? DeliveryState{} : unreached());
@@ -435,6 +429,9 @@ void Forwarder::settle(std::uint32_t slot, const DeliveryState& given) {
     }
     Connection* connection = nullptr;
     auto* link = link_of(in, connection);
+    if (in.presettled && given.outcome != Outcome::kAccepted) {
+        count_dropped(in, link, given.outcome);
+    }
     const bool to_client = link != nullptr && (link->purpose == LinkPurpose::kEndpoint ||
                                                link->purpose == LinkPurpose::kAnonymous);
     // Words of our own are of no standard kind; a client's sender is told `released`.
@@ -475,6 +472,19 @@ void Forwarder::settle(std::uint32_t slot, const DeliveryState& given) {
         plane_.touch(*connection);
     }
     maybe_release_slot(slot);
+}
+
+/// A settled message that no consumer has taken is counted once: where it entered the mesh. Copies
+/// of a multicast message are counted where they are lost (conclude()).
+void Forwarder::count_dropped(const IncomingDelivery& in, IncomingLink* link, Outcome outcome) {
+    if (outcome == Outcome::kNone || in.multicast || in.label.hint ||
+        in.label.ingress != plane_.table->self()) {
+        return;
+    }
+    ++plane_.counters.dropped_presettled;
+    if (link != nullptr) {
+        ++link->counters.dropped_presettled;
+    }
 }
 
 void Forwarder::count_outcome(const IncomingLink& link, Outcome outcome) {

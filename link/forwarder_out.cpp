@@ -488,8 +488,7 @@ void Forwarder::on_outgoing_gone(Connection& connection, LinkIndex index, Outgoi
 
 void Forwarder::conclude(std::uint32_t out_slot, const DeliveryState& state) {
     auto& out = plane_.outgoing.at(out_slot);
-    if (out.presettled && state.outcome != Outcome::kAccepted && !out.to_mesh && !is_busy(state) &&
-        !out.label.hint) {
+    if (out.multicast && out.presettled && !out.to_mesh && state.outcome != Outcome::kAccepted) {
         ++plane_.counters.dropped_presettled;
     }
     tell_origin(out, state, true);

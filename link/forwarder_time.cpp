@@ -51,8 +51,8 @@ bool Forwarder::take_off_ttl(OutgoingDelivery& out) {
 void Forwarder::expire(std::uint32_t out_slot) {
     const auto& out = plane_.outgoing.at(out_slot);
     ++plane_.counters.expired;
-    if (out.presettled && out.to_mesh) {
-        ++plane_.counters.dropped_presettled;  // to a consumer: conclude() counts
+    if (out.multicast && out.presettled && out.to_mesh) {
+        ++plane_.counters.dropped_presettled;  // of others settle() and conclude() know
     }
     conclude(out_slot, {Outcome::kReleased, {}});
 }

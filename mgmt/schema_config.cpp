@@ -227,6 +227,10 @@ constexpr auto kRouter = entity(
          .type = kInteger,
          .description = "Deliveries whose time to live ran out here: released, or dropped if "
                         "settled."},
+        {.name = "hopLimitDeliveries",
+         .type = kInteger,
+         .description = "Times that a delivery had crossed as many routers as it may and was given "
+                        "back to where it entered the mesh, or dropped there."},
         {.name = "redeliveredDeliveries",
          .type = kInteger,
          .description = "Deliveries that a consumer released and another one was offered (see "
