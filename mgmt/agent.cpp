@@ -65,6 +65,10 @@ Reloaded Source::reload() {
     return {.code = Code::kNotImplemented, .text = "there is no configuration file here"};
 }
 
+void Source::asked(std::string_view /*operation*/,
+                   std::string_view /*type*/,
+                   std::string_view /*which*/) {}
+
 struct Agent::Impl {
     explicit Impl(Source& the_source) : source(the_source), directory(the_source) {}
 
@@ -101,6 +105,11 @@ void Agent::handle(std::string_view message, SendReply send) {
     } else if (found == nullptr) {
         exchange->fail(Code::kNotImplemented, unknown_operation(name));
     } else {
+        const std::string_view of = exchange->property("entityType");
+        const std::string_view identity = exchange->property("identity");
+        impl_->source.asked(found->name,
+                            of.empty() ? exchange->property("type") : of,
+                            identity.empty() ? exchange->property("name") : identity);
         found->run(impl_->context, exchange);
     }
 }

@@ -88,6 +88,9 @@ class Source {
     virtual std::vector<LogLine> log_lines(std::size_t limit) = 0;
     /// Reads the configuration file again and applies what changed.
     virtual Reloaded reload();
+    /// Told of every request before it is carried out; `type` and `which` (identity or name) may
+    /// be empty. Whoever asks chose these texts.
+    virtual void asked(std::string_view operation, std::string_view type, std::string_view which);
 };
 
 /// A message for the reply-to address of a request.

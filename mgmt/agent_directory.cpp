@@ -33,6 +33,7 @@ std::vector<Row> own_rows(const EntityType& type) {
         Row row{type};
         row.set("name", "policy/1").set("identity", "policy/1");
         row.set("enableVhostPolicy", false).set("enableVhostNamePatterns", false);
+        row.set("policyDir", "").set("defaultVhost", "").set("maxMessageSize", 0U);
         row.set("connectionsDenied", 0U).set("linksDenied", 0U);
         row.set("maxMessageSizeDenied", 0U).set("totalDenials", 0U);
         return {std::move(row)};

@@ -1,5 +1,7 @@
 #include "mgmt/agent_exchange.h"
 
+#include "mgmt/schema_convert.h"
+
 #include <utility>
 
 namespace amqmesh::mgmt {
@@ -49,9 +51,11 @@ std::optional<std::size_t> Exchange::number(std::string_view key, std::size_t fa
     if (value == nullptr || value->is_null()) {
         return fallback;
     }
-    const std::int64_t number = value->integer(-1);
-    return number >= 0 ? std::optional<std::size_t>{static_cast<std::size_t>(number)}
-                       : std::nullopt;
+    // Command lines that do not know the type of a property send it as text.
+    std::int64_t number = -1;
+    const bool valid = parse_integer(*value, number);
+    return valid && number >= 0 ? std::optional<std::size_t>{static_cast<std::size_t>(number)}
+                                : std::nullopt;
 }
 
 void Exchange::send(std::string&& message) {

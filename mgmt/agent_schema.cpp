@@ -80,8 +80,10 @@ void get_log(Context& context, const ExchangePtr& exchange) {
         exchange->fail(Code::kBadRequest, "limit must be a whole number, not negative");
         return;
     }
+    // 0 is "no limit" to the reference's tool.
+    const std::size_t count = *limit == 0 ? kLogLinesMax : std::min(*limit, kLogLinesMax);
     List lines;
-    for (LogLine& line : context.source.log_lines(std::min(*limit, kLogLinesMax))) {
+    for (LogLine& line : context.source.log_lines(count)) {
         List columns{Value{std::move(line.module)},
                      Value{std::move(line.level)},
                      Value{std::move(line.text)},

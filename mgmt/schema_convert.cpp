@@ -16,6 +16,26 @@ constexpr std::size_t kQuotedBytesMax = 60;
 
 }  // namespace
 
+// Nothing else may stand beside the digits.
+bool parse_integer(const Value& raw, std::int64_t& out) {
+    constexpr std::int64_t kNone = INT64_MIN;
+    out = raw.integer(kNone);
+    if (out != kNone) {
+        return true;
+    }
+    if (const auto* number = raw.as<double>()) {
+        constexpr double kExact = 9007199254740992.0;  // 2^53: integers beyond are not exact
+        if (std::abs(*number) > kExact || std::trunc(*number) != *number) {
+            return false;
+        }
+        out = static_cast<std::int64_t>(*number);
+        return true;
+    }
+    const std::string_view text = raw.text();
+    const auto result = std::from_chars(text.data(), text.data() + text.size(), out);
+    return !text.empty() && result.ec == std::errc{} && result.ptr == text.data() + text.size();
+}
+
 std::string quoted(const Value& value) {
     std::string text = to_display(value);
     if (text.size() > kQuotedBytesMax) {
@@ -69,26 +89,6 @@ Converted convert_boolean(const Value& raw) {
         return {.value = false};
     }
     return {.error = quoted(raw) + " is not a boolean", .hint = "write yes or no"};
-}
-
-// Whole numbers, as text too; nothing else may stand beside the digits.
-bool parse_integer(const Value& raw, std::int64_t& out) {
-    constexpr std::int64_t kNone = INT64_MIN;
-    out = raw.integer(kNone);
-    if (out != kNone) {
-        return true;
-    }
-    if (const auto* number = raw.as<double>()) {
-        constexpr double kExact = 9007199254740992.0;  // 2^53: integers beyond are not exact
-        if (std::abs(*number) > kExact || std::trunc(*number) != *number) {
-            return false;
-        }
-        out = static_cast<std::int64_t>(*number);
-        return true;
-    }
-    const std::string_view text = raw.text();
-    const auto result = std::from_chars(text.data(), text.data() + text.size(), out);
-    return !text.empty() && result.ec == std::errc{} && result.ptr == text.data() + text.size();
 }
 
 Converted convert_integer(const Attribute& attribute, const Value& raw) {

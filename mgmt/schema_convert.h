@@ -3,6 +3,7 @@
 
 #include "mgmt/schema.h"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,9 @@ struct Converted {
 
 /// Text is understood as the type wants it ("yes", "5"); range and choices are checked.
 Converted convert(const Attribute& attribute, const Value& raw);
+
+/// Whole numbers, also as text; false for anything else.
+bool parse_integer(const Value& raw, std::int64_t& out);
 
 /// A wrong value, shortened, as shown in a message.
 std::string quoted(const Value& value);

@@ -299,7 +299,7 @@ constexpr auto kConnection = entity(
         {.name = "sasl", .description = "SASL mechanism used."},
         {.name = "isAuthenticated",
          .type = kBoolean,
-         .description = "The peer proved who it is; always no, since there is no TLS yet."},
+         .description = "The peer came through SASL; `user` is anonymous with ANONYMOUS."},
         {.name = "user", .description = "Who that is; anonymous otherwise."},
         {.name = "isEncrypted",
          .type = kBoolean,

@@ -384,6 +384,20 @@ std::vector<std::string> ManagementSource::mesh_routers() {
     return names;
 }
 
+// Nobody can tell from the entities who looks at them how often.
+void ManagementSource::asked(std::string_view operation,
+                             std::string_view type,
+                             std::string_view which) {
+    constexpr std::size_t kShownMax = 200;
+    log::emit(log::Module::kAgent,
+              log::Level::kDebug,
+              "REQUEST",
+              "operation={} type={} name={}",
+              operation,
+              type.substr(0, kShownMax),
+              which.substr(0, kShownMax));
+}
+
 std::vector<mgmt::LogLine> ManagementSource::log_lines(std::size_t limit) {
     std::vector<mgmt::LogLine> lines;
     for (const log::Line& line : log::latest(limit)) {

@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace amqmesh::router {
@@ -78,6 +79,8 @@ class ManagementSource : public mgmt::Source {
     std::vector<mgmt::LogLine> log_lines(std::size_t limit) override;
 
     mgmt::Reloaded reload() override { return parts_.endpoints->reload(); }
+
+    void asked(std::string_view operation, std::string_view type, std::string_view which) override;
 
   private:
     void query_links(mgmt::Page page, mgmt::RowsDone done);

@@ -396,7 +396,12 @@ TEST_F(AgentTest, GetLogIsLimited) {
               (Value{List{"ROUTER", "info", "line 0", Value{}, Value{}, 1.5}}));
     const Response one = ask({.operation = "GET-LOG", .properties = {{"limit", 1}}});
     EXPECT_EQ(list_of(one.body).size(), 1U);
+    const Response text = ask({.operation = "GET-LOG", .properties = {{"limit", "2"}}});
+    EXPECT_EQ(list_of(text.body).size(), 2U) << "what command lines send";
+    const Response unlimited = ask({.operation = "GET-LOG", .properties = {{"limit", 0}}});
+    EXPECT_EQ(list_of(unlimited.body).size(), 3U);
     EXPECT_EQ(ask({.operation = "GET-LOG", .properties = {{"limit", -1}}}).code, 400);
+    EXPECT_EQ(ask({.operation = "GET-LOG", .properties = {{"limit", "2 lines"}}}).code, 400);
 }
 
 TEST_F(AgentTest, ReloadSaysWhatChanged) {

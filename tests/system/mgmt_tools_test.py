@@ -96,7 +96,23 @@ class ToolViews(ToolsMeshTest):
         for node in self.pages("router.node", [])[0]:
             self.assertIsInstance(node["linkState"], list)
             self.assertIsInstance(node["cost"], (int, type(None)))
-        self.assertEqual(1, len(self.pages("policy", [])[0]))
+        policies = self.pages("policy", [])[0]
+        self.assertEqual(1, len(policies))
+        for column in ("policyDir", "defaultVhost"):  # their lengths are taken
+            self.assertIsInstance(policies[0][column], str, column)
+        for column in ("maxConnections", "maxMessageSize", "connectionsProcessed", "totalDenials"):
+            self.assertIsInstance(policies[0][column], int, column)
+
+    def test_how_a_client_came_in(self):
+        """The columns "security" and "authentication" are made of these."""
+        expected = {True: (True, "ANONYMOUS", "anonymous", False), False: (False, None, None, False)}
+        for sasl, seen in expected.items():
+            client = self.clients.connect(self.shared.nodes["A"], sasl_enabled=sasl,
+                                          allowed_mechs="ANONYMOUS" if sasl else None)
+            row = next(row for row in self.pages("connection", [])[0]
+                       if row["container"] == client.connection.container)
+            self.assertEqual(seen, (row["isAuthenticated"], row["sasl"] or None, row["user"] or None,
+                                    row["isEncrypted"]))
 
     def test_paging_ends_for_every_type(self):
         for entity_type in list(VIEWS_OF_ALL) + list(VIEWS_BY_NAME) + ["listener", "connector", "log", "management"]:
@@ -120,8 +136,10 @@ class ToolViews(ToolsMeshTest):
         self.assertIn("vhostUserGroupSettings", schema["entityTypes"])
         self.assertIn("linkCapacity", schema["entityTypes"]["listener"]["attributes"])
         self.assertIn('"entityTypes"', self.ask("GET-JSON-SCHEMA"))
-        lines = self.ask("GET-LOG", limit=5)
-        self.assertTrue(0 < len(lines) <= 5)
+        for limit in (5, "5"):  # the tools send it as a number, and as text from a command line
+            lines = self.ask("GET-LOG", limit=limit)
+            self.assertTrue(0 < len(lines) <= 5)
+        self.assertGreater(len(self.ask("GET-LOG", limit=0)), 5, "no limit")
         for line in lines:
             self.assertEqual(6, len(line))
             self.assertIsInstance(line[2], str)
@@ -292,6 +310,14 @@ class ToolChanges(ToolsMeshTest):
         self.assertEqual("debug+", changed["enable"])
         self.management.ask("UPDATE", {"enable": before["enable"]}, type=PREFIX + "log", name=before["name"])
         self.refused(400, "UPDATE", {"enable": "loud"}, type=PREFIX + "log", name=before["name"])
+
+    def test_requests_are_seen_at_debug(self):
+        name = "log/AGENT"
+        self.management.ask("UPDATE", {"enable": "debug+"}, type=PREFIX + "log", name=name)
+        self.ask("GET-LOG", limit=1)
+        lines = [line[:3] for line in self.ask("GET-LOG", limit=20)]
+        self.management.ask("UPDATE", {"enable": "default"}, type=PREFIX + "log", name=name)
+        self.assertIn(["AGENT", "debug", "REQUEST operation=GET-LOG type=org.amqp.management name=self"], lines)
 
     def test_every_module_has_its_level(self):
         name = "log/ROUTER_LS"
