@@ -41,6 +41,15 @@ bool same_secret(std::string_view a, std::string_view b) {
     return difference == 0;
 }
 
+std::string_view path_of(std::string_view target) {
+    return target.substr(0, target.find('?'));
+}
+
+bool is_health(std::string_view path) {
+    static constexpr std::array<std::string_view, 3> kHealth{"/livez", "/readyz", "/healthz"};
+    return std::ranges::find(kHealth, path) != kHealth.end();
+}
+
 }  // namespace
 
 bool origin_allowed(const HttpAccess& access, std::string_view origin, std::string_view host) {
@@ -57,10 +66,16 @@ bool origin_allowed(const HttpAccess& access, std::string_view origin, std::stri
     });
 }
 
-bool authorized(const HttpAccess& access, std::string_view path, std::string_view authorization) {
-    static constexpr std::array<std::string_view, 3> kOpen{"/livez", "/readyz", "/healthz"};
-    path = path.substr(0, path.find('?'));
-    if (access.user.empty() || std::ranges::find(kOpen, path) != kOpen.end()) {
+bool offered(const HttpAccess& access, std::string_view target) {
+    const std::string_view path = path_of(target);
+    if (is_health(path)) {
+        return access.health;
+    }
+    return path == "/metrics" ? access.metrics : access.console;
+}
+
+bool authorized(const HttpAccess& access, std::string_view target, std::string_view authorization) {
+    if (access.user.empty() || is_health(path_of(target))) {
         return true;
     }
     constexpr std::string_view kScheme = "basic ";

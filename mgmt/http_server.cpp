@@ -97,17 +97,23 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
             return;
         }
         const std::string target{request.target()};
-        if (!authorized(access_, target, std::string{request[http::field::authorization]})) {
-            answer({.status = 401, .body = "user and password, please\n"}, request.keep_alive());
+        const bool upgrading = beast::websocket::is_upgrade(request);
+        const bool keep_alive = request.keep_alive() && !upgrading;
+        if (upgrading ? !access_.web_sockets : !offered(access_, target)) {
+            answer({.status = 404, .body = "not offered by this listener\n"}, keep_alive);
             return;
         }
-        if (beast::websocket::is_upgrade(request)) {
+        if (!authorized(access_, target, std::string{request[http::field::authorization]})) {
+            answer({.status = 401, .body = "user and password, please\n"}, keep_alive);
+            return;
+        }
+        if (upgrading) {
             upgrade();
             return;
         }
-        shared_->handler(target,
-                         [self = shared_from_this(), keep = request.keep_alive()](
-                             HttpResponse&& response) { self->answer(std::move(response), keep); });
+        shared_->handler(target, [self = shared_from_this(), keep_alive](HttpResponse&& response) {
+            self->answer(std::move(response), keep_alive);
+        });
     }
 
     // The connection is the bridge's from here on, unless it cannot be.

@@ -336,7 +336,15 @@ class Checker {
         if (result_.row.text("httpUsername").find(':') != std::string_view::npos) {
             error(given_at("httpUsername"), "httpUsername has a colon", "RFC 7617 forbids it");
         }
-        if (http && !user && !is_loopback(result_.row.text("host"))) {
+        const bool files = result_.row.text("httpRootDir").starts_with('/');
+        if (files) {
+            warning(given_at("httpRootDir"),
+                    "httpRootDir has no effect: files are not served, the console is built in",
+                    "delete the line, or write disabled to be without a console");
+        }
+        const bool console = files || result_.row.text("httpRootDir").empty();
+        const bool open = console || result_.row.boolean("websockets");
+        if (http && open && !user && !is_loopback(result_.row.text("host"))) {
             warning(given_at("host"),
                     "everyone who reaches this HTTP listener can read all of management",
                     "bind it to 127.0.0.1, or set httpUsername and httpPassword");

@@ -13,8 +13,6 @@ constexpr std::string_view kNoPhases =
     "waypoints and phases are not offered yet: let the broker's clients use their own address";
 constexpr std::string_view kFasterRouting =
     "routing is driven by events; set heartbeatMilliseconds and heartbeatMultiplier instead";
-constexpr std::string_view kAllPages =
-    "an HTTP listener offers all of it: bind it to a private address";
 
 constexpr auto kRouter = entity(
     kCreate,
@@ -475,31 +473,25 @@ constexpr auto kListener = entity(
         {.name = "healthz",
          .type = kBoolean,
          .access = kCreate,
-         .description = "Offer /healthz on an HTTP listener.",
-         .default_text = "yes",
-         .support = Support::kUnsupported,
-         .advice = kAllPages},
+         .description = "Offer /livez, /readyz and /healthz on an HTTP listener.",
+         .default_text = "yes"},
         {.name = "metrics",
          .type = kBoolean,
          .access = kCreate,
          .description = "Offer /metrics on an HTTP listener.",
-         .default_text = "yes",
-         .support = Support::kUnsupported,
-         .advice = kAllPages},
+         .default_text = "yes"},
         {.name = "websockets",
          .type = kBoolean,
          .access = kCreate,
          .description = "Offer AMQP over WebSocket on an HTTP listener.",
-         .default_text = "yes",
-         .support = Support::kUnsupported,
-         .advice = kAllPages},
+         .default_text = "yes"},
         {.name = "httpRootDir",
          .type = kPath,
          .access = kCreate,
-         .description = "Folder of files to serve.",
-         .aliases = "httpRoot",
-         .support = Support::kUnsupported,
-         .advice = "files are not served: use a web server"},
+         .description = "The console is built in and no files are served: the absolute path of a "
+                        "folder changes nothing. Any other word, disabled for example, leaves "
+                        "the console and /api out.",
+         .aliases = "httpRoot"},
         kOpenProperties,
         kMessageLogging,
         kPolicyVhost,

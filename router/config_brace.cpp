@@ -86,6 +86,8 @@ class BraceReader {
             return;
         }
         in_entity_ = true;
+        const mgmt::EntityType* known = mgmt::find_type(mgmt::canonical_name(type));
+        supported_ = known == nullptr || known->support == mgmt::Support::kSupported;
         result_.entities.push_back({std::string{type}, number_, number_, {}});
         const std::string_view behind = trim(line.substr(brace + 1));
         if (behind == "}") {
@@ -117,13 +119,17 @@ class BraceReader {
         }
         if (!value.empty() && (value.front() == '{' || value.front() == '[')) {
             attribute.value = read_nested(value);
+            if (!supported_) {
+                return;
+            }
         } else if (!value.empty()) {
             attribute.value = value;
         }
         entity.attributes.push_back(std::move(attribute));
     }
 
-    // JSON that begins in this line and ends where its brackets close.
+    // JSON that begins in this line and ends where its brackets close. Of an entity that is not
+    // supported it is passed over: the reference allows maps there that are no JSON.
     mgmt::Value read_nested(std::string_view first) {
         const unsigned begin = number_;
         std::string text{first};
@@ -137,6 +143,9 @@ class BraceReader {
             }
             text += '\n';
             text += line_;
+        }
+        if (!supported_) {
+            return {};
         }
         std::vector<ConfigProblem> problems;
         mgmt::Value value = read_flow_value(text, problems);
@@ -165,6 +174,7 @@ class BraceReader {
     std::string_view line_;
     unsigned number_ = 0;
     bool in_entity_ = false;
+    bool supported_ = true;  // the entity that is open
     RawConfig result_;
 };
 

@@ -5,6 +5,7 @@
 #include "router/secret.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -130,6 +131,38 @@ std::string random_id(RouterMode mode) {
     return id;
 }
 
+// Entities of the reference's early versions and of its successors. They are no part of the schema,
+// but whoever has such a file is told what became of them.
+struct ForeignEntity {
+    std::string_view name;
+    std::string_view hint;
+};
+
+constexpr std::string_view kOnlyAmqp = "only AMQP is carried: let the clients speak it";
+constexpr auto kForeign = std::to_array<ForeignEntity>({
+    {"container", "write its workerThreads, and its containerName as id, into router"},
+    {"fixedAddress", "write address, with prefix and distribution"},
+    {"waypoint", "waypoints are not offered yet: let the broker's clients use their own address"},
+    {"linkRoutePattern", "link routes are not offered yet: use message routing (address)"},
+    {"tcpListener", kOnlyAmqp},
+    {"tcpConnector", kOnlyAmqp},
+    {"httpListener", kOnlyAmqp},
+    {"httpConnector", kOnlyAmqp},
+    {"site", "delete it: sites mean nothing here"},
+});
+
+// What to say of an entity that the schema does not have: a message and a hint.
+std::pair<std::string, std::string> unknown_entity(const std::string& name) {
+    const std::string canonical = mgmt::canonical_name(name);
+    for (const ForeignEntity& foreign : kForeign) {
+        if (foreign.name == canonical) {
+            return {canonical + " is not supported", std::string{foreign.hint}};
+        }
+    }
+    const std::string near = mgmt::suggest_config_type(name);
+    return {"unknown entity \"" + name + '"', near.empty() ? "" : "did you mean " + near + '?'};
+}
+
 // Turns raw entities into a Configuration, collecting problems on the way.
 class Loader {
   public:
@@ -160,10 +193,8 @@ class Loader {
             if (!unknown_lines_.insert(entity.type_line).second) {
                 return;  // a list of them: once is enough
             }
-            const std::string near = mgmt::suggest_config_type(entity.type);
-            problem(entity.type_line,
-                    "unknown entity \"" + entity.type + '"',
-                    near.empty() ? "" : "did you mean " + near + '?');
+            auto [message, hint] = unknown_entity(entity.type);
+            problem(entity.type_line, std::move(message), std::move(hint));
             return;
         }
         std::vector<mgmt::RawAttribute> raw;
@@ -409,6 +440,11 @@ bool to_listener(const mgmt::Row& row, ListenerConfig& listener, std::string& wh
     for (std::string origin; origins >> origin;) {
         listener.http_access.origins.push_back(origin);
     }
+    const std::string_view root = row.text("httpRootDir");
+    listener.http_access.console = root.empty() || root.starts_with('/');
+    listener.http_access.health = row.boolean("healthz");
+    listener.http_access.metrics = row.boolean("metrics");
+    listener.http_access.web_sockets = row.boolean("websockets");
     listener.http_access.user = row.text("httpUsername");
     return secret_of(row, "httpPassword", listener.http_access.password, why);
 }

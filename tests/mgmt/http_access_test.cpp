@@ -44,6 +44,20 @@ TEST(HttpAccess, AsksForUserAndPassword) {
     EXPECT_FALSE(authorized(access, "/api/router?x=/livez", ""));
 }
 
+TEST(HttpAccess, OffersWhatTheListenerIsFor) {
+    const HttpAccess probes{.metrics = false, .console = false};
+    for (const char* page : {"/livez", "/readyz", "/healthz?x"}) {
+        EXPECT_TRUE(offered(probes, page)) << page;
+        EXPECT_FALSE(offered({.health = false}, page)) << page;
+    }
+    for (const char* page : {"/", "/console.js", "/api", "/api/router?x=/livez", "/metrics"}) {
+        EXPECT_FALSE(offered(probes, page)) << page;
+        EXPECT_TRUE(offered({.health = false}, page)) << page;
+    }
+    EXPECT_TRUE(offered({.console = false}, "/metrics?x"));
+    EXPECT_FALSE(offered({.metrics = false}, "/metrics?x"));
+}
+
 TEST(HttpAccess, EncodesEveryLength) {
     for (const auto& [password, encoded] : {std::pair{"b", "YTpi"},
                                             std::pair{"bc", "YTpiYw=="},

@@ -121,6 +121,20 @@ TEST_F(HttpServerTest, AnswersHeadWithoutABody) {
     EXPECT_THAT(answer, EndsWith("\r\n\r\n"));
 }
 
+TEST_F(HttpServerTest, HasOnlyTheOfferedPages) {
+    access.console = false;
+    access.web_sockets = false;
+    start();
+    const auto get = [this](const std::string& path) {
+        return talk("GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    };
+    EXPECT_THAT(get("/livez"), StartsWith("HTTP/1.1 200"));
+    EXPECT_THAT(get("/metrics"), StartsWith("HTTP/1.1 200"));
+    EXPECT_THAT(get("/"), StartsWith("HTTP/1.1 404"));
+    EXPECT_THAT(get("/api/listener"), StartsWith("HTTP/1.1 404"));
+    EXPECT_THAT(talk(upgrade("amqp")), StartsWith("HTTP/1.1 404"));
+}
+
 TEST_F(HttpServerTest, KeepsTheConnectionForTheNextRequest) {
     start();
     const std::string answer = talk(

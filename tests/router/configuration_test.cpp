@@ -162,6 +162,55 @@ TEST(Configuration, what_we_do_not_have_is_refused_with_advice) {
         << problems(loaded);
 }
 
+TEST(Configuration, entities_of_other_versions_are_refused_with_advice) {
+    const auto told = [](const std::string& text) { return problems(load_configuration(text, 1)); };
+    EXPECT_EQ(told("container {\n    worker-threads: 4\n}\nlistener {\n    port: 0\n}\n"),
+              "f:1: container is not supported (write its workerThreads, and its containerName as "
+              "id, into router)\n");
+    EXPECT_EQ(
+        told("listener: {port: 0}\ntcpListener: {port: 1024, address: a}\n"),
+        "f:2: tcpListener is not supported (only AMQP is carried: let the clients speak it)\n");
+}
+
+// The reference reads maps of vhost that are no JSON; since vhost is refused as a whole, nothing
+// else is to be said of them.
+TEST(Configuration, what_is_refused_is_not_read_further) {
+    const LoadedConfiguration loaded = load_configuration(
+        "vhost {\n"
+        "    hostname: shop\n"
+        "    groups: {\n"
+        "        $default: {\n"
+        "            users: a, b\n"
+        "            remoteHosts: *\n"
+        "        }\n"
+        "    }\n"
+        "}\n"
+        "listener {\n    port: 0\n}\n",
+        1);
+    EXPECT_EQ(problems(loaded),
+              "f:1: vhost is not supported (policy is not offered yet: limit access by the address "
+              "that a listener binds to)\n");
+}
+
+TEST(Configuration, an_http_listener_offers_what_it_is_told) {
+    const auto access = [](const std::string& more) {
+        const LoadedConfiguration loaded =
+            load_configuration("listener: {host: 127.0.0.1, port: 0, http: yes" + more + "}\n", 1);
+        EXPECT_TRUE(loaded.ok()) << problems(loaded);
+        return loaded.configuration.listeners.at(0).http_access;
+    };
+    EXPECT_TRUE(access("").console && access("").web_sockets && access("").metrics);
+    EXPECT_FALSE(access(", websockets: no").web_sockets);
+    EXPECT_FALSE(access(", metrics: no").metrics);
+    EXPECT_FALSE(access(", healthz: no").health);
+    EXPECT_FALSE(access(", httpRootDir: disabled").console);
+    EXPECT_TRUE(access(", httpRootDir: /usr/share/console").console);
+    const LoadedConfiguration probes = load_configuration(
+        "listener: {host: 0.0.0.0, port: 0, http: yes, httpRootDir: disabled, websockets: no}\n",
+        1);
+    EXPECT_EQ(problems(probes), "") << "nothing is open to everyone that would need a password";
+}
+
 TEST(Configuration, a_missing_file_is_told) {
     const LoadedConfiguration missing = load_configuration_file("no/such/file", 1);
     EXPECT_EQ(problems(missing), "f: cannot be read: No such file or directory\n");

@@ -17,15 +17,16 @@ from mesh import DEADLINE_S, ROOT, poll_until
 class HttpListener(ManagedMeshTest):
     @classmethod
     def grow(cls, mesh):
-        mesh.add("B", [mesh.add("A")], listeners=[HTTP])
+        probes = dict(HTTP, name="probes", websockets=False, httpRootDir="disabled")
+        mesh.add("B", [mesh.add("A")], listeners=[HTTP, probes])
 
     def setUp(self):
         super().setUp()
         self.node = self.shared.nodes["B"]
 
-    def get(self, path):
+    def get(self, path, listener="http"):
         """Status, content type and text."""
-        url = f"http://127.0.0.1:{self.node.ports['http']}{path}"
+        url = f"http://127.0.0.1:{self.node.ports[listener]}{path}"
         try:
             with urllib.request.urlopen(url, timeout=DEADLINE_S) as response:
                 return response.status, response.headers["Content-Type"], response.read().decode()
@@ -63,6 +64,11 @@ class HttpListener(ManagedMeshTest):
         self.assertEqual((200, "ok\n"), self.get("/livez")[::2])
         self.assertEqual((200, "ok\n"), self.get("/readyz")[::2])
         self.assertEqual(404, self.get("/nothing")[0])
+
+    def test_a_listener_for_probes_has_no_more(self):
+        """As the reference's users switch its console off."""
+        self.assertEqual({"/readyz": 200, "/metrics": 200, "/": 404, "/api/router": 404},
+                         {path: self.get(path, "probes")[0] for path in ("/readyz", "/metrics", "/", "/api/router")})
 
     def test_a_real_parser_takes_the_metrics(self):
         address = 'metered "x"\\y'
