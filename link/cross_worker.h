@@ -35,7 +35,7 @@ struct Record {
     Outcome outcome = Outcome::kNone;
     std::uint16_t copy = 0;
     std::uint32_t message_format = 0;
-    std::uint32_t bytes = 0;         // kProgress
+    std::uint32_t bytes = 0;         // kProgress; kOutcome: of a stream, those that are left
     std::uint32_t payload_size = 0;  // payload, or raw state of kOutcome, follows
     DeliveryId origin;
     Target target;

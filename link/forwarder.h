@@ -249,6 +249,7 @@ class Forwarder {
                        const DeliveryState& state);
     bool take_outcome(const Record& record, std::span<const std::byte> raw);
     OutgoingDelivery& new_copy(const Record& record, std::uint32_t out_slot);
+    void on_bytes_gone(const Record& record);
 
     // sending side
     void offer(std::uint32_t slot,
@@ -377,6 +378,17 @@ class Forwarder {
     /// Ends a copy that is on no list.
     void expire(std::uint32_t out_slot);
     std::optional<Time> expire_due();
+
+    // consumers that take nothing (link/forwarder_stalls.cpp)
+    [[nodiscard]] Time patience_of(const OutgoingLink& link) const;
+    /// A multicast copy waits at the link.
+    void watch_stall(const Connection& connection, LinkIndex index, OutgoingLink& link);
+    [[nodiscard]] bool may_stall(const OutgoingLink& link) const;
+    std::optional<Time> tick_stalls();
+    void give_up_waiting(Connection& connection, LinkIndex index, OutgoingLink& link);
+    /// Ends a copy that is on no list.
+    void give_up(std::uint32_t out_slot, bool begun);
+
     void append(DeliveryList& list, std::uint32_t out_slot);
     /// Into and out of the link's waiting list.
     void enqueue(OutgoingLink& link, std::uint32_t out_slot);
@@ -423,7 +435,15 @@ class Forwarder {
     std::uint32_t swept_incoming_ = 0, swept_outgoing_ = 0;  // slots looked at in this sweep
     TreeCache trees_;
     OutstandingBook outstanding_;
-    Time next_expiry_ = kNever;          // of what waits
+    Time next_expiry_ = kNever;  // of what waits
+
+    struct WatchedStall {
+        LinkKey key;
+        Time patience;
+    };
+
+    std::vector<WatchedStall> watched_stalls_;  // links; each at most once (stall_watched)
+    Time next_stall_ = kNever;
     std::vector<std::uint32_t> parked_;  // slots; bounded by kParkedMax
     std::map<FlowKey, FlowPin> pins_;    // bounded by the deliveries under way
     std::size_t held_back_ = 0;          // slots in all pins; bounded by kParkedMax

@@ -164,6 +164,9 @@ void Forwarder::on_table_changed(const routing::ForwardingTable* before) {
 
 std::optional<Time> Forwarder::tick() {
     auto next = expire_due();
+    if (const auto stall = tick_stalls()) {
+        next = next ? std::min(*next, *stall) : *stall;
+    }
     if (const auto probe = tick_demand()) {
         next = next ? std::min(*next, *probe) : *probe;
     }

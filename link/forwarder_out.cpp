@@ -120,13 +120,21 @@ void Forwarder::push(Connection& connection,
     out.session = engine.session_of(index);
     const bool idle = link.waiting.size == 0 && out.content.empty() && link.attached;
     if (idle && send_at_once(connection, index, link, out_slot, payload)) {
+        link.stalled = false;
         return;
     }
     if (!idle || !engine.writable(index)) {
+        if (link.stalled && out.multicast) {
+            give_up(out_slot, false);
+            return;
+        }
         out.stage = OutgoingDelivery::Stage::kWaiting;
         enqueue(link, out_slot);
         keep(out, payload, 0);
         note_waiting(out);
+        if (out.multicast && !out.to_mesh) {
+            watch_stall(connection, index, link);
+        }
         if (link.attached && link.waiting.size == 1) {
             pump(connection, index);  // content that was kept while it had no link
         } else {
@@ -146,6 +154,9 @@ void Forwarder::push(Connection& connection,
     }
     append(link.waiting, out_slot);
     keep(out, payload, written.bytes);
+    if (out.multicast && !out.to_mesh) {
+        watch_stall(connection, index, link);
+    }
     consumed(out, written.bytes);
     update_gauge(connection, index, link);
 }
@@ -291,6 +302,7 @@ void Forwarder::extend(std::uint32_t out_slot, const Payload& payload) {
     const auto written =
         connection->engine().write_delivery(index, payload.bytes, payload.owner, payload.more);
     plane_.touch(*connection);
+    link->moved_at = plane_.now;
     if (written.complete && !payload.more) {
         remove(link->waiting, out_slot);
         finish_sending(*connection, index, *link, out_slot);
@@ -307,6 +319,7 @@ void Forwarder::pump(Connection& connection, LinkIndex index) {
         return;
     }
     auto& engine = connection.engine();
+    link->stalled = link->stalled && !engine.writable(index);
     while (link->waiting.head != kNoSlot && engine.writable(index)) {
         const auto out_slot = link->waiting.head;
         auto& out = plane_.outgoing.at(out_slot);
@@ -326,6 +339,9 @@ void Forwarder::pump(Connection& connection, LinkIndex index) {
         const auto written =
             engine.write_delivery(index, out.content.front(), out.content.front_owner(), !last);
         plane_.touch(connection);
+        if (written.bytes != 0) {
+            link->moved_at = plane_.now;
+        }
         out.content.consume(written.bytes);
         plane_.budget.held -= written.bytes;
         if (out.origin.worker == plane_.config.worker) {
@@ -505,6 +521,9 @@ void Forwarder::tell_origin(const OutgoingDelivery& out, const DeliveryState& st
     record.target.consumer = consumer;
     record.outcome = state.outcome;
     record.settled = final;
+    if (final && out.streaming) {
+        record.bytes = out.progress + static_cast<std::uint32_t>(out.content.size());
+    }
     post(out.origin.worker, record, state.raw);
 }
 
@@ -512,6 +531,11 @@ void Forwarder::free_outgoing(std::uint32_t out_slot) {
     auto& out = plane_.outgoing.at(out_slot);
     if (out.origin.worker != plane_.config.worker) {
         remote_.erase({out.origin, out.copy});
+    } else if (out.multicast && !out.content.empty()) {
+        // The other copies go on: what this one did not send must not stop them.
+        if (auto* in = plane_.incoming.find(out.origin.slot, out.origin.generation)) {
+            unhold(*in, out.content.size());
+        }
     }
     plane_.budget.held -= out.content.size();
     out.content.clear();

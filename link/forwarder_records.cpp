@@ -40,6 +40,12 @@ OutgoingDelivery& Forwarder::new_copy(const Record& record, std::uint32_t out_sl
     return out;
 }
 
+void Forwarder::on_bytes_gone(const Record& record) {
+    if (auto* in = plane_.incoming.find(record.origin.slot, record.origin.generation)) {
+        unhold(*in, record.bytes);
+    }
+}
+
 void Forwarder::on_record(const Record& record, std::span<const std::byte> payload) {
     const Payload rest{payload, nullptr, record.more};
     switch (record.kind) {
@@ -94,13 +100,14 @@ void Forwarder::on_record(const Record& record, std::span<const std::byte> paylo
             plane_.unanswered.on_other_worker(plane_, record.copy, record.since);
             return;
         case RecordKind::kProgress:
-            if (auto* in = plane_.incoming.find(record.origin.slot, record.origin.generation)) {
-                unhold(*in, record.bytes);
-            }
+            on_bytes_gone(record);
             return;
         case RecordKind::kOutcome:
             if (take_outcome(record, payload)) {
                 return;
+            }
+            if (record.bytes != 0) {
+                on_bytes_gone(record);
             }
             on_copy_outcome(record.origin,
                             record.copy,

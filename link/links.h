@@ -112,12 +112,15 @@ struct OutgoingLink {
     bool attached = false;   ///< answered (lanes: usable)
     bool drain = false;
     bool blocked = false;                  ///< told so
+    bool stall_watched = false;            ///< multicast copies wait ...
+    bool stalled = false;                  ///< ... or are given up (link/forwarder_stalls.cpp)
     std::uint32_t tag = 0;                 ///< of the next delivery
     DeliveryList waiting;                  ///< kWaiting and kSending (first only)
     std::unique_ptr<PriorityTails> tails;  ///< lanes only: their waiting list is by priority
     DeliveryList sent;                     ///< kSent
     Time attached_at = 0;
     Time zero_credit_since = 0;                   ///< 0: it has credit
+    Time moved_at = 0;                            ///< stall_watched: when bytes last went out
     AddressCounters* address_counters = nullptr;  // the plane's
     LinkCounters counters;
     std::uint64_t container_deliveries = 0;  ///< of counters: in the sums for route containers

@@ -161,6 +161,10 @@ void describe_deliveries(Families& out, const Row& router) {
             counter("amqmesh_expired_deliveries_total", "Deliveries whose time to live ran out."),
             router.at("expiredDeliveries"));
     add_one(out,
+            counter("amqmesh_stalled_deliveries_total",
+                    "Copies of multicast messages that a consumer missed: it took nothing."),
+            router.at("stalledDeliveries"));
+    add_one(out,
             counter("amqmesh_hop_limit_deliveries_total",
                     "Times that a delivery had crossed as many routers as it may."),
             router.at("hopLimitDeliveries"));

@@ -225,6 +225,10 @@ constexpr auto kRouter = entity(
          .type = kInteger,
          .description = "Deliveries whose time to live ran out here: released, or dropped if "
                         "settled."},
+        {.name = "stalledDeliveries",
+         .type = kInteger,
+         .description = "Copies of multicast messages that a consumer missed because it took "
+                        "nothing (see multicastPatienceSeconds)."},
         {.name = "hopLimitDeliveries",
          .type = kInteger,
          .description = "Times that a delivery had crossed as many routers as it may and was given "
@@ -604,6 +608,16 @@ constexpr auto kAddress = entity(
          .default_text = "1",
          .min = 1,
          .max = 8},
+        {.name = "multicastPatienceSeconds",
+         .type = kInteger,
+         .access = kCreate,
+         .description = "How long a consumer of multicast messages may take nothing at all while "
+                        "some wait for it. Then it misses them and all others until it takes some "
+                        "again, and no longer holds back their senders. 0: for ever.",
+         .default_text = "10",
+         .unit = "s",
+         .min = 0,
+         .max = 3600},
         {.name = "enableFallback",
          .type = kBoolean,
          .access = kCreate,

@@ -465,6 +465,7 @@ routing::AddressRule to_address_rule(const mgmt::Row& row) {
         rule.priority = static_cast<std::uint8_t>(row.integer("priority"));
     }
     rule.delivery_attempts = static_cast<std::uint8_t>(row.integer("maxDeliveryAttempts"));
+    rule.multicast_patience_s = static_cast<std::uint16_t>(row.integer("multicastPatienceSeconds"));
     return rule;
 }
 

@@ -290,6 +290,7 @@ link::PlaneCounters sum_counters(const Snapshots::Parts& parts) {
         sum.transit += one.transit;
         sum.expired += one.expired;
         sum.hop_limit_drops += one.hop_limit_drops;
+        sum.stalled += one.stalled;
         sum.redelivered += one.redelivered;
         sum.container_ingress += one.container_ingress;
         sum.container_egress += one.container_egress;
@@ -458,6 +459,7 @@ mgmt::Row router_row(const Snapshots::Parts& parts,
         .set("deliveriesEgressRouteContainer", counters.container_egress)
         .set("deliveriesRedirectedToFallback", 0)
         .set("expiredDeliveries", counters.expired)
+        .set("stalledDeliveries", counters.stalled)
         .set("hopLimitDeliveries", counters.hop_limit_drops)
         .set("redeliveredDeliveries", counters.redelivered)
         .set("linksBlocked", counters.links_blocked)

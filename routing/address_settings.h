@@ -1,5 +1,5 @@
 // What the configuration says about addresses: `address { prefix|pattern, distribution, priority,
-// maxDeliveryAttempts }`.
+// maxDeliveryAttempts, multicastPatienceSeconds }`.
 #pragma once
 
 #include "routing/types.h"
@@ -19,6 +19,8 @@ struct AddressRule {
     Treatment treatment = Treatment::kBalanced;
     std::optional<std::uint8_t> priority;  ///< 0..9, overrides the message header's
     std::uint8_t delivery_attempts = 1;    ///< consumers that an anycast message is offered to
+    /// How long a multicast consumer may take nothing before its copies are given up; 0: for ever.
+    std::uint16_t multicast_patience_s = 10;
 };
 
 /// Immutable rule set. Exact token > '*' > '#', decided token by token from the left.
