@@ -10,6 +10,8 @@ import oslo_messaging
 from oslo_config import cfg
 from oslo_messaging._metrics import client as metrics
 
+from clients import Clients
+from management import Management
 from mesh import MeshTest
 
 ADDRESSES = [
@@ -53,6 +55,12 @@ class Endpoint:
     def fail(self, context):
         raise ValueError("no such instance")
 
+    def take_long(self, context, seconds):
+        """Begins, and answers after this time at the earliest."""
+        self.recorder.add((self.name, "begun"))
+        threading.Event().wait(seconds)
+        return self.name
+
 
 class Listener:
     def __init__(self, recorder):
@@ -60,6 +68,17 @@ class Listener:
 
     def info(self, context, publisher, event, payload, metadata):
         self.recorder.add((event, payload))
+
+
+class Priorities:
+    """A method for each of the driver's topics: `<topic>.<priority>`."""
+
+    NAMES = ("audit", "debug", "info", "warn", "error", "critical", "sample")
+
+    def __init__(self, recorder):
+        for name in self.NAMES:
+            setattr(self, name, lambda context, publisher, event, payload, metadata, name=name:
+                    recorder.add((name, event, payload)))
 
 
 class OsloTest(MeshTest):
@@ -209,6 +228,33 @@ class Oslo(OsloTest):
         items = self.recorder.wait_for(20)
         self.assertEqual([("compute.start", {"number": number}) for number in range(20)], items)
 
+    def test_notifications_of_every_priority(self):
+        """Each has an address of its own and reaches the method of its name, in order."""
+        topic = f"notify-{uuid.uuid4().hex[:8]}"
+        listener = oslo_messaging.get_notification_listener(
+            self.transport("C", True), [oslo_messaging.Target(topic=topic)], [Priorities(self.recorder)],
+            executor="threading")
+        listener.start()
+        self.addCleanup(listener.wait)
+        self.addCleanup(listener.stop)
+        notifier = oslo_messaging.Notifier(self.transport("A", True), "test.publisher", driver="messaging",
+                                           topics=[topic], retry=3)
+        for number in range(5):
+            for name in Priorities.NAMES:
+                getattr(notifier, name)({}, f"event.{name}", {"number": number})
+        items = self.recorder.wait_for(5 * len(Priorities.NAMES))
+        for name in Priorities.NAMES:
+            self.assertEqual([(name, f"event.{name}", {"number": number}) for number in range(5)],
+                             [item for item in items if item[0] == name])
+
+    def test_a_monitored_call_that_takes_long(self):
+        """Heartbeats, which have no body, keep it alive for longer than a silent server may take."""
+        self.server("C", "node-1")
+        client = self.client("A", timeout=60)
+        self.assertEqual("node-1", client.call({}, "echo", value=1)["server"])
+        answer = client.prepare(call_monitor_timeout=2).call({}, "take_long", seconds=7)
+        self.assertEqual("node-1", answer)
+
     def test_a_large_call(self):
         self.server("C", "node-1")
         value = "x" * 1_500_000
@@ -241,6 +287,34 @@ class OsloReconnects(OsloTest):
             self.assertEqual(number, client.call({}, "echo", value=number)["value"])
         client.cast({}, "note", value="cast")
         self.assertEqual([("node-1", "cast")], self.recorder.wait_for(1))
+
+    def wait_for_accepted(self, count):
+        """Until the client's node has been told of so many requests' outcomes."""
+        clients = Clients()
+        self.addCleanup(clients.close)
+        management = Management(clients.connect(self.shared.nodes["A"]))
+        clients.wait(lambda: management.query("router", "acceptedDeliveries")[0]["acceptedDeliveries"] >= count,
+                     "the requests to be accepted")
+
+    def test_a_monitored_call_whose_server_is_cut_off(self):
+        """It fails when the heartbeats have been missed, long before its own timeout."""
+        self.server("C", "node-1")
+        client = self.client("A", timeout=600)
+        self.assertEqual(1, client.call({}, "echo", value=1)["value"])
+        results = Recorder()
+
+        def call():
+            try:
+                results.add(client.prepare(call_monitor_timeout=2).call({}, "take_long", seconds=8))
+            except (oslo_messaging.MessagingTimeout, oslo_messaging.MessageDeliveryFailure) as failure:
+                results.add(failure)
+        thread = threading.Thread(target=call)
+        thread.start()
+        self.recorder.wait_for(1)
+        self.wait_for_accepted(2)  # the server's word is on its way a little later
+        self.shared.nodes["B"].kill()
+        self.assertIsInstance(results.wait_for(1, 60)[0], oslo_messaging.MessagingTimeout)
+        thread.join()
 
     def test_the_servers_node(self):
         self.calls_again("C")

@@ -19,6 +19,19 @@ class ProtonCpp(MeshTest):
         self.assertEqual(0, result.returncode, result.stdout)
         self.assertIn("accepted 100, rejected 100, released 100, modified 100, answered 100", result.stdout)
 
+    def patterns_between(self, receiver, sender):
+        urls = [f"amqp://127.0.0.1:{self.shared.nodes[name].port}" for name in (receiver, sender)]
+        result = subprocess.run([program("system_proton_cpp_patterns"), *urls], stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True, timeout=2 * DEADLINE_S)
+        self.assertEqual(0, result.returncode, result.stdout)
+        self.assertEqual(["large 4", "settled 2000", "drained 4"], result.stdout.splitlines())
+
+    def test_large_settled_and_drained_at_one_node(self):
+        self.patterns_between("B", "B")
+
+    def test_large_settled_and_drained_across_three(self):
+        self.patterns_between("C", "A")
+
     def test_at_one_node(self):
         self.run_between("B", "B")
 

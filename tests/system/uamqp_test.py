@@ -70,7 +70,7 @@ class TlsEnd:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class Uamqp(MeshTest):
+class UamqpTest(MeshTest):
     @classmethod
     def topology(cls, mesh):
         cls.tls = {}
@@ -95,6 +95,8 @@ class Uamqp(MeshTest):
         clients.wait(lambda: sender.credit > 0, "a consumer")
         clients.close()
 
+
+class Uamqp(UamqpTest):
     def exchange(self, sender_at, receiver_at, bodies):
         """Sends the bodies; returns (outcomes, received bodies)."""
         received = []
@@ -185,6 +187,130 @@ class Uamqp(MeshTest):
         clients.wait(lambda: all(one.done for one in sent), "all outcomes")
         self.assertEqual(["accepted", "rejected", "released", "modified"], [one.outcome for one in sent])
         self.assertEqual(["settled", *words], seen)
+
+
+class UamqpRequests(UamqpTest):
+    """Requests and replies: uAMQP asks in one case, answers in the other."""
+
+    COUNT = 20
+
+    def in_thread(self, work):
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        self.addCleanup(thread.join)
+        return thread
+
+    def client_of(self, kind, node, address, **options):
+        url, auth = self.at(node)
+        if kind is uamqp.SendClient:
+            options["receive_settle_mode"] = uamqp.constants.ReceiverSettleMode.ReceiveAndDelete
+        return kind(url.replace(self.address, address), auth=auth, **options)
+
+    def asks(self, requester_at, service_at):
+        """Its replies come to an address of its own; the service finds it in reply-to."""
+        replies_to, replies, enough = self.address + "/replies", {}, threading.Event()
+
+        def take_replies():
+            client = self.client_of(uamqp.ReceiveClient, requester_at, replies_to, timeout=30000, prefetch=50)
+            try:
+                while len(replies) < self.COUNT and not enough.is_set():
+                    for message in client.receive_message_batch(max_batch_size=10, timeout=200):
+                        replies[message.properties.correlation_id] = b"".join(message.get_data())
+                        message.accept()
+                client.do_work()
+            finally:
+                client.close()
+                enough.set()
+        self.addCleanup(enough.set)
+        self.in_thread(take_replies)
+        clients = Clients()
+        self.addCleanup(clients.close)
+        connection = clients.connect(self.shared.nodes[service_at])
+        service = connection.receiver(self.address)
+        relay = connection.sender(None)
+        answer_probe = connection.sender(replies_to)
+        clients.wait(lambda: answer_probe.credit > 0 and relay.credit > 0, "somebody who takes replies")
+
+        def ask():
+            client = self.client_of(uamqp.SendClient, requester_at, self.address)
+            client.queue_message(*[
+                uamqp.Message(f"question {number}".encode(), properties=uamqp.message.MessageProperties(
+                    message_id=f"id-{number}", reply_to=replies_to)) for number in range(self.COUNT)])
+            try:
+                client.send_all_messages()
+            finally:
+                client.close()
+        self.wait_for_consumer(requester_at)
+        self.in_thread(ask)
+        answered = 0
+
+        def serve():
+            nonlocal answered
+            for one in service.messages[answered:]:
+                request = one.message
+                relay.send(Message(address=request.reply_to, correlation_id=request.id,
+                                   body=b"answer to " + bytes(request.body), inferred=True))
+                answered += 1
+            return enough.is_set()
+        clients.wait(serve, "all replies", 60)
+        self.assertEqual({f"id-{number}".encode(): f"answer to question {number}".encode()
+                          for number in range(self.COUNT)}, replies)
+
+    def answers(self, requester_at, service_at):
+        """To the dynamic reply address of a client of Proton's."""
+        done = threading.Event()
+
+        def serve():
+            receiver = self.client_of(uamqp.ReceiveClient, service_at, self.address, timeout=30000, prefetch=50)
+            sender = None
+            try:
+                while not done.is_set():
+                    for message in receiver.receive_message_batch(max_batch_size=10, timeout=200):
+                        properties = message.properties
+                        message.accept()
+                        if sender is None:
+                            reply_to = properties.reply_to.decode().removeprefix("amqp:/")
+                            sender = self.client_of(uamqp.SendClient, service_at, reply_to)
+                        sender.queue_message(uamqp.Message(
+                            b"answer to " + b"".join(message.get_data()),
+                            properties=uamqp.message.MessageProperties(correlation_id=properties.message_id)))
+                    if sender is not None:
+                        sender.send_all_messages(close_on_done=False)
+                    receiver.do_work()
+            finally:
+                receiver.close()
+                if sender is not None:
+                    sender.close()
+        self.in_thread(serve)
+        self.addCleanup(done.set)
+        clients = Clients()
+        self.addCleanup(clients.close)
+        connection = clients.connect(self.shared.nodes[requester_at])
+        replies = connection.receiver(None, dynamic=True)
+        sender = connection.sender(self.address)
+        clients.wait(lambda: sender.credit > 0, "the service")
+        sent = [sender.send(Message(body=f"question {number}".encode(), inferred=True, id=f"id-{number}",
+                                    reply_to=replies.address)) for number in range(self.COUNT)]
+        clients.wait(lambda: replies.count >= self.COUNT and all(one.done for one in sent), "all replies", 60)
+        self.assertEqual({"accepted"}, {one.outcome for one in sent})
+        self.assertEqual({f"id-{number}": f"answer to question {number}".encode() for number in range(self.COUNT)},
+                         {self.text(one.message.correlation_id): bytes(one.body) for one in replies.messages})
+
+    @staticmethod
+    def text(identifier):
+        return identifier.decode() if isinstance(identifier, (bytes, memoryview)) else str(identifier)
+
+    def test_it_asks_at_one_node(self):
+        self.asks("B", "B")
+
+    def test_it_asks_across_three(self):
+        self.asks("A", "C")
+
+    def test_it_answers_at_one_node(self):
+        self.answers("B", "B")
+
+    def test_it_answers_across_three(self):
+        self.answers("A", "C")
 
 
 class UamqpReconnects(MeshTest):
