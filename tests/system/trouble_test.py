@@ -96,6 +96,7 @@ class Producer:
             settled = rng.random() < 0.2
             sent = self.sender.send(message, settled=settled)
             self.numbers.append(self.world.number)
+            self.world.sizes[self.world.number] = (self.address, size, settled)
             if not settled:
                 self.world.sent[self.world.number] = (self, sent)
             self.world.number += 1
@@ -128,7 +129,9 @@ class World:
         self.clients = clients
         self.nodes = nodes
         self.rng = random.Random(seed)
-        self.number = 0
+        # No two worlds share a number: what is left of one is not taken for the next one's.
+        self.number = seed * 1_000_000
+        self.sizes = {}       # number: (address, size, settled), of all
         self.sent = {}        # number: (producer, Sent), unsettled ones only
         self.receipts = {}    # number: consumers that got it
         self.accepts = {}     # number: consumers that accepted it
@@ -261,8 +264,12 @@ class Trouble(MeshTest):
             if sent.outcome == "accepted":
                 self.assertEqual(set(receipts), set(accepts + releases), f"accepted message {number}")
                 self.assertEqual(1, len(accepts), f"message {number} is accepted, but nobody did")
+        self.assertLessEqual(set(world.receipts), set(world.sizes), "what comes was sent lately")
         for number, receipts in world.receipts.items():
-            self.assertEqual(len(set(receipts)), len(receipts), f"message {number} came twice to one consumer")
+            self.assertEqual(len(set(receipts)), len(receipts),
+                             f"message {number} came twice to one consumer: {world.sizes[number]}, at "
+                             f"{[each.receiver.link.name for each in receipts]}, released by "
+                             f"{[each.receiver.link.name for each in world.releases.get(number, [])]}")
 
     def check_steady(self, world):
         for steady in world.steady:
