@@ -62,9 +62,30 @@ void print_entity(const Json& entity, bool json) {
         fmt::print("{}\n", entity.dump(2));
         return;
     }
+    std::size_t width = 28;  // so that most entities look alike
     for (const auto& item : entity.items()) {
-        fmt::print("{:<28} {}\n", item.key(), to_text(item.value()));
+        width = std::max(width, item.key().size());
     }
+    for (const auto& item : entity.items()) {
+        fmt::print("{:<{}} {}\n", item.key(), width, to_text(item.value()));
+    }
+}
+
+/// Of a map from types to names: types as they are written here, without the common prefix.
+Json with_short_names(const Json& types) {
+    const auto shorter = [](std::string name) {
+        const std::string prefix = long_type("x").substr(0, long_type("x").size() - 1);
+        return name.rfind(prefix, 0) == 0 ? name.substr(prefix.size()) : name;
+    };
+    Json out = Json::object();
+    for (const auto& item : types.items()) {
+        Json names = Json::array();
+        for (const Json& name : item.value()) {
+            names.push_back(name.is_string() ? Json(shorter(name.get<std::string>())) : name);
+        }
+        out[shorter(item.key())] = std::move(names);
+    }
+    return out;
 }
 
 /// What the node leaves out of its answer it does not know.
@@ -206,7 +227,8 @@ Exit ask(const char* operation, const EntityOptions& options) {
     if (!options.type.empty()) {
         request.properties.emplace_back("entityType", long_type(options.type));
     }
-    print_entity(ManagementClient(options.node).call(request).body, options.json);
+    const Reply reply = ManagementClient(options.node).call(request);
+    print_entity(options.json ? reply.body : with_short_names(reply.body), options.json);
     return Exit::kOk;
 }
 

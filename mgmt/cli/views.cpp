@@ -7,6 +7,7 @@
 #include <cmath>
 #include <ctime>
 #include <iterator>
+#include <numeric>
 #include <utility>
 
 namespace amqmesh::cli {
@@ -29,6 +30,30 @@ std::string class_text(const Json& key) {
         }
     }
     return "-";
+}
+
+/// Text as people sort it: numbers in it by their value, so that 9.1 comes before 10.0.
+bool natural_less(std::string_view a, std::string_view b) {
+    const auto digits = [](std::string_view text) {
+        const std::size_t end = text.find_first_not_of("0123456789");
+        return text.substr(0, end);
+    };
+    while (!a.empty() && !b.empty()) {
+        std::string_view left = digits(a);
+        std::string_view right = digits(b);
+        if (left.empty() || right.empty()) {
+            left = a.substr(0, 1);
+            right = b.substr(0, 1);
+        } else if (left.size() != right.size()) {
+            return left.size() < right.size();
+        }
+        if (left != right) {
+            return left < right;
+        }
+        a.remove_prefix(left.size());
+        b.remove_prefix(right.size());
+    }
+    return a.size() < b.size();
 }
 
 std::string owner_text(const Json& key) {
@@ -94,17 +119,17 @@ constexpr auto kLinks = std::to_array<ViewColumn>({
 }  // namespace
 
 const View& addresses_view() {
-    static const View kView{"router.address", kAddresses, "no addresses"};
+    static const View kView{"router.address", kAddresses, "no addresses", "name"};
     return kView;
 }
 
 const View& connections_view() {
-    static const View kView{"connection", kConnections, "no connections"};
+    static const View kView{"connection", kConnections, "no connections", "identity"};
     return kView;
 }
 
 const View& links_view() {
-    static const View kView{"router.link", kLinks, "no links"};
+    static const View kView{"router.link", kLinks, "no links", "identity"};
     return kView;
 }
 
@@ -144,11 +169,26 @@ std::vector<std::string> view_cells(const View& view,
     return cells;
 }
 
+/// A node answers in the order of its workers, which says nothing.
+std::vector<std::size_t> sorted_rows(const View& view, const Rows& rows) {
+    std::vector<std::string> keys;
+    for (std::size_t row = 0; row < rows.rows.size(); ++row) {
+        const Json& key = rows.at(row, view.sorted_by);
+        keys.push_back(view.sorted_by == "name" ? address_text(key) : to_text(key));
+    }
+    std::vector<std::size_t> order(keys.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&keys](std::size_t a, std::size_t b) {
+        return natural_less(keys[a], keys[b]);
+    });
+    return order;
+}
+
 }  // namespace
 
 Table view_table(const View& view, const Rows& rows, bool verbose) {
     Table table(view_headings(view, verbose));
-    for (std::size_t row = 0; row < rows.rows.size(); ++row) {
+    for (const std::size_t row : sorted_rows(view, rows)) {
         table.add(view_cells(view, rows, row, verbose));
     }
     return table;
@@ -159,7 +199,7 @@ Table view_table(const View& view, const std::vector<NodeRows>& nodes, bool verb
     headings.insert(headings.begin(), {"NODE", Align::kLeft});
     Table table(std::move(headings));
     for (const NodeRows& node : nodes) {
-        for (std::size_t row = 0; row < node.rows.rows.size(); ++row) {
+        for (const std::size_t row : sorted_rows(view, node.rows)) {
             std::vector<std::string> cells = view_cells(view, node.rows, row, verbose);
             cells.insert(cells.begin(), node.node);
             table.add(std::move(cells));

@@ -24,7 +24,8 @@ struct ViewColumn {
 struct View {
     std::string_view type;
     std::span<const ViewColumn> columns;
-    std::string_view empty;  ///< what to say when there are no rows
+    std::string_view empty;      ///< what to say when there are no rows
+    std::string_view sorted_by;  ///< attribute
 };
 
 const View& addresses_view();

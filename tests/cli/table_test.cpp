@@ -1,5 +1,7 @@
 #include "mgmt/cli/table.h"
 
+#include "mgmt/cli/views.h"
+
 #include <gtest/gtest.h>
 
 namespace amqmesh::cli {
@@ -37,6 +39,19 @@ TEST(Table, LeavesOutWhatDoesNotFitAndNamesIt) {
         "NAME              IN\nabcdefghi…  12345678\nnot shown for want of width: OUT WHERE\n");
     EXPECT_EQ(table.text(1),
               "NAME            IN\nabcdefg…  12345678\nnot shown for want of width: OUT WHERE\n");
+}
+
+TEST(Views, AreInAnOrderThatPeopleFind) {
+    const Rows links{{"identity", "linkType"},
+                     {{"10.0.in", "c"}, {"9.1.out", "b"}, {"9.0.in", "a"}}};
+    const std::string csv = view_table(links_view(), links, false).csv();
+    EXPECT_LT(csv.find("9.0.in"), csv.find("9.1.out"));
+    EXPECT_LT(csv.find("9.1.out"), csv.find("10.0.in"));
+    const Rows addresses{{"name"}, {{"M0shop/10"}, {"M0shop/9"}, {"La"}, {"M0shop"}}};
+    const std::string names = view_table(addresses_view(), addresses, false).csv();
+    EXPECT_LT(names.find("_local/a"), names.find("shop,"));
+    EXPECT_LT(names.find("shop,"), names.find("shop/9"));
+    EXPECT_LT(names.find("shop/9"), names.find("shop/10"));
 }
 
 TEST(Table, CsvQuotes) {
