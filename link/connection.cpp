@@ -95,8 +95,13 @@ void Connection::on_open(const RemoteOpen& open) {
     remote_ = open;
     opened_ = true;
     opened_at_ = plane_.now;
-    plane_.outlet.report(report::ConnectionOpened{
-        id_, options_.role, open.container_id, options_.owner, open.failover});
+    plane_.outlet.report(report::ConnectionOpened{id_,
+                                                  options_.role,
+                                                  open.container_id,
+                                                  options_.owner,
+                                                  open.failover,
+                                                  options_.number,
+                                                  options_.host});
     if (neighbour()) {
         open_neighbour_links();
     }
@@ -252,8 +257,14 @@ void Connection::on_close(const Condition& condition, bool by_peer) {
         return;
     }
     closed_ = true;
-    plane_.outlet.report(
-        report::ConnectionClosed{id_, options_.role, options_.owner, opened_, condition});
+    plane_.outlet.report(report::ConnectionClosed{id_,
+                                                  options_.role,
+                                                  options_.owner,
+                                                  opened_,
+                                                  condition,
+                                                  options_.number,
+                                                  options_.host,
+                                                  remote_.container_id});
 }
 
 ConnectionRow Connection::row() const {

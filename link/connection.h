@@ -73,6 +73,9 @@ class Connection final : public EngineEvents {
     /// Answers the attach of a consumer that all workers know of by now.
     void answer_receiver(LinkIndex link, const Terminus& source, const Terminus& target);
 
+    /// A delivery begins to go out; of those that come in it knows itself.
+    void delivery_sent(Time now) { last_delivery_at_ = now; }
+
     [[nodiscard]] ConnectionRow row() const;
     bool dirty = false;  ///< on the plane's list
 

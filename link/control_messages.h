@@ -112,6 +112,8 @@ struct ConnectionOpened {
     std::string container;
     std::uint64_t owner = 0;               ///< ConnectionOptions::owner
     std::vector<FailoverServer> failover;  ///< where else it says it can be found
+    std::uint64_t number = 0;              ///< ConnectionRow::number and host
+    std::string host;
 };
 
 struct ConnectionClosed {
@@ -119,7 +121,9 @@ struct ConnectionClosed {
     ConnectionRole role = ConnectionRole::kNormal;
     std::uint64_t owner = 0;
     bool was_open = false;
-    Condition condition;  ///< empty: orderly
+    Condition condition;       ///< empty: orderly
+    std::uint64_t number = 0;  ///< ConnectionRow::number, host and container
+    std::string host, container;
 };
 
 /// Control links of an inter-router connection are attached in both directions.

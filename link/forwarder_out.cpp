@@ -208,6 +208,7 @@ void Forwarder::start(Connection& connection,
     delivery.settled = out.send_settled = sends_settled(link, out);
     delivery.context = pack_context(out_slot, plane_.outgoing.generation(out_slot));
     out.delivery_id = connection.engine().start_delivery(index, delivery);
+    connection.delivery_sent(plane_.now);
     started(link, out);
 }
 
@@ -232,6 +233,7 @@ bool Forwarder::send_at_once(Connection& connection,
         return false;
     }
     out.delivery_id = *id;
+    connection.delivery_sent(plane_.now);
     started(link, out);
     plane_.touch(connection);
     finish_sending(connection, index, link, out_slot);

@@ -25,6 +25,7 @@ constexpr std::size_t kSlicesMax = 64;
 constexpr routing::Time kTickInterval = 100 * routing::kMillisecond;
 constexpr routing::Time kLinger = 500 * routing::kMillisecond;
 constexpr std::size_t kLingerBytesMax = 4U << 20U;
+constexpr const char* kNoClose = "the peer closed the socket";
 
 bool is_would_block(int error) {
     return error == EAGAIN;  // EWOULDBLOCK is the same number on Linux
@@ -84,7 +85,7 @@ void AmqpSocket::read_burst() {
             readable_ = false;  // less than there was space for: that was all
             break;
         }
-        input_ends(count == 0 ? "connection closed" : std::generic_category().message(error));
+        input_ends(count == 0 ? kNoClose : std::generic_category().message(error));
         break;
     }
     if (!peer_ended_ && (failed || plane.input_ended(id_))) {
@@ -118,7 +119,7 @@ void AmqpSocket::drop_input() {
             peer_ended_ = true;
             close();
         } else {
-            input_ends("connection closed");
+            input_ends(kNoClose);
         }
         return;
     }

@@ -362,8 +362,8 @@ void ControlPlane::on_trouble(routing::Time now, const link::report::LinkTrouble
               trouble.connection_number,
               trouble.link,
               trouble.incoming ? "in" : "out",
-              trouble.name,
-              trouble.key.empty() ? "-" : trouble.key,
+              log::value(trouble.name),
+              trouble.key.empty() ? "-" : log::value(trouble.key),
               trouble.deliveries,
               *left_out);
 }

@@ -1,5 +1,6 @@
 #include "router/log.h"
 
+#include "mgmt/utf8.h"
 #include "mgmt/value.h"
 
 #include <fmt/chrono.h>
@@ -217,6 +218,20 @@ bool configure(const std::vector<Setting>& settings, std::string& why) {
     return true;
 }
 
+std::string value(std::string_view text) {
+    if (!text.empty() && text.find_first_of(" \"") == std::string_view::npos) {
+        return std::string{text};
+    }
+    std::string quoted = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') {
+            quoted += '\\';
+        }
+        quoted += c;
+    }
+    return quoted + '"';
+}
+
 bool enabled(Module module, Level level) {
     const auto mask =
         state().masks.at(static_cast<std::size_t>(module)).load(std::memory_order_relaxed);
@@ -224,8 +239,9 @@ bool enabled(Module module, Level level) {
 }
 
 void write(Module module, Level level, const char* code, std::string_view given) {
-    // Peers choose names that are logged: none of them begins a line of its own.
-    std::string text{given};
+    // Peers choose names that are logged: none of them begins a line of its own, or breaks the
+    // encoding of the file.
+    std::string text = mgmt::to_utf8(given);
     std::ranges::replace_if(
         text, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
     State& log = state();

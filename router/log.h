@@ -65,6 +65,10 @@ void emit(Module module,
     }
 }
 
+/// A value that somebody else chose, for `key=value`: in quotes when it is empty or when blanks or
+/// quotes in it could pass for more of the line.
+std::string value(std::string_view text);
+
 /// A line kept for management's GET-LOG.
 struct Line {
     Module module = Module::kRouter;

@@ -55,7 +55,7 @@ mgmt::ResultDone logged(const char* code, const mgmt::Row& row, mgmt::ResultDone
                       code,
                       "type={} name={}",
                       type,
-                      name.empty() ? made : name);
+                      log::value(name.empty() ? made : name));
         }
         done(std::move(result));
     };
@@ -394,8 +394,8 @@ void ManagementSource::asked(std::string_view operation,
               "REQUEST",
               "operation={} type={} name={}",
               operation,
-              type.substr(0, kShownMax),
-              which.substr(0, kShownMax));
+              log::value(type.substr(0, kShownMax)),
+              log::value(which.substr(0, kShownMax)));
 }
 
 std::vector<mgmt::LogLine> ManagementSource::log_lines(std::size_t limit) {

@@ -78,7 +78,7 @@ void NodeDriver::on_control_up(routing::Time now, const link::report::ControlUp&
               "ADJ_LINK_UP",
               "adjacency={} peer={} cost={}",
               link,
-              report.container,
+              log::value(report.container),
               cost);
     handle(now, routing::event::LinkUp{link, cost});
 }

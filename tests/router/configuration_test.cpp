@@ -1,7 +1,13 @@
 #include "router/configuration.h"
 
+#include "router/log.h"
+
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 namespace amqmesh::router {
@@ -172,6 +178,23 @@ TEST(Configuration, entities_of_other_versions_are_refused_with_advice) {
         "f:2: tcpListener is not supported (only AMQP is carried: let the clients speak it)\n");
 }
 
+TEST(Configuration, old_attributes_are_taken_for_what_they_meant) {
+    const auto told = [](const std::string& text) { return problems(load_configuration(text, 1)); };
+    EXPECT_EQ(told("listener: {port: 0, allowNoSasl: yes, allowUnsecured: yes}\n"), "");
+    EXPECT_EQ(
+        told("listener: {port: 0, requirePeerAuth: yes}\n"),
+        "f:1: listener: authenticatePeer: \"yes\" is not supported (authentication of clients "
+        "is not offered yet; bind to a loopback or private address)\n"
+        "f:1: warning: listener: requirePeerAuth is an old name (write authenticatePeer)\n");
+    EXPECT_EQ(
+        told("listener: {port: 0}\nlog:\n  - {module: ROUTER_HELLO, enable: trace+}\n"
+             "  - {module: SERVER, outputFile: syslog}\n"),
+        "f:3: warning: log: module: ROUTER_HELLO has no lines here (ROUTER_LS tells of routes "
+        "and neighbours, SERVER of connections)\n"
+        "f:4: log: outputFile: syslog is not offered (stderr is what systemd's journal and "
+        "container engines take)\n");
+}
+
 // The reference reads maps of vhost that are no JSON; since vhost is refused as a whole, nothing
 // else is to be said of them.
 TEST(Configuration, what_is_refused_is_not_read_further) {
@@ -226,6 +249,36 @@ TEST(Log, levels_are_read_as_the_reference_writes_them) {
     EXPECT_TRUE(log::parse_levels("none", mask));
     EXPECT_EQ(mask, 0);
     EXPECT_FALSE(log::parse_levels("loud+", mask));
+}
+
+TEST(Log, values_of_others_do_not_look_like_more_of_the_line) {
+    EXPECT_EQ(log::value("shop-1"), "shop-1");
+    EXPECT_EQ(log::value(""), R"("")");
+    EXPECT_EQ(log::value("x role=admin"), R"("x role=admin")");
+    EXPECT_EQ(log::value(R"(say "so" \)"), R"("say \"so\" \\")");
+}
+
+TEST(Log, every_line_is_one_line_of_utf8) {
+    const std::filesystem::path file =
+        std::filesystem::temp_directory_path() / ("amqmesh_log_test." + std::to_string(::getpid()));
+    std::string why;
+    for (const bool json : {false, true}) {
+        const log::Setting setting{.output = file.string(), .timestamps = false, .json = json};
+        ASSERT_TRUE(log::configure({setting}, why)) << why;
+        log::write(log::Module::kServer, log::Level::kInfo, "CODE", "a\nb\x1b[0m \xff\" \xc3\xbc");
+    }
+    ASSERT_TRUE(log::configure({}, why)) << why;
+    std::ifstream in(file, std::ios::binary);
+    std::string text;
+    std::string object;
+    std::string end;
+    std::getline(in, text);
+    std::getline(in, object);
+    EXPECT_EQ(text, "info SERVER CODE a?b?[0m \xef\xbf\xbd\" \xc3\xbc");
+    EXPECT_NE(object.find("\"text\":\"a?b?[0m \xef\xbf\xbd\\\" \xc3\xbc\"}"), std::string::npos)
+        << object;
+    EXPECT_FALSE(std::getline(in, end));
+    std::filesystem::remove(file);
 }
 
 }  // namespace

@@ -296,6 +296,32 @@ class ToolChanges(ToolsMeshTest):
         self.refused(403, "UPDATE", {"adminStatus": "deleted"}, type=PREFIX + "connection", identity=mesh)
         self.refused(403, "DELETE", {}, type=PREFIX + "connection", identity=mesh)
 
+    def test_a_connection_has_its_number_in_the_log(self):
+        """CONN_OPENED and CONN_CLOSED say which connection of management's, from where."""
+        node = self.shared.nodes["A"]
+        offset = node.log_path.stat().st_size
+        client = self.clients.connect(node)
+        row = next(row for row in self.pages("connection", [])[0]
+                   if row["container"] == client.connection.container)
+        who = f"connection={row['identity']} host={row['host']} container={row['container']} "
+        self.assertIn(f"info SERVER CONN_OPENED {who}role=normal by=client\n", node.log(offset))
+        client.close()
+        self.wait_for(lambda: f"info SERVER CONN_CLOSED {who}by=client opened=true condition=none" in node.log(offset),
+                      "the line about its end")
+
+    def test_the_last_delivery_of_a_connection_either_way(self):
+        ends = [self.clients.connect(self.shared.nodes["A"]) for _ in range(2)]
+
+        def last_deliveries():
+            seconds = {row["container"]: row["lastDlvSeconds"] for row in self.pages("connection", [])[0]}
+            return [seconds[end.connection.container] for end in ends]
+        receiver, sender = ends[0].receiver("tools/last"), ends[1].sender("tools/last")
+        self.clients.wait(lambda: sender.credit > 0, "credit")
+        self.assertEqual([None, None], last_deliveries())
+        sender.send("x")
+        self.clients.wait(lambda: receiver.count == 1, "the message")
+        self.assertNotIn(None, last_deliveries())
+
     def test_a_connection_is_deleted(self):
         client = self.clients.connect(self.shared.nodes["A"])
         row = next(row for row in self.management.query("connection", "identity", "container")
