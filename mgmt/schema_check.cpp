@@ -188,6 +188,7 @@ class Checker {
             check_router_id();
         } else if (type_.name == "log") {
             check_levels();
+            check_log();
         }
         check_endpoint();
     }
@@ -353,6 +354,29 @@ class Checker {
 
     static bool is_loopback(std::string_view host) {
         return host == "localhost" || host == "::1" || host.starts_with("127.");
+    }
+
+    void check_log() {
+        constexpr auto kSilent = std::to_array<std::string_view>({"ROUTER_CORE",
+                                                                  "ROUTER_HELLO",
+                                                                  "ROUTER_MA",
+                                                                  "AUTHSERVICE",
+                                                                  "CONTAINER",
+                                                                  "ERROR",
+                                                                  "POLICY",
+                                                                  "HTTP",
+                                                                  "PYTHON"});
+        const std::string_view module = result_.row.text("module");
+        if (std::ranges::find(kSilent, module) != kSilent.end()) {
+            warning(given_at("module"),
+                    fmt::format("module: {} has no lines here", module),
+                    "ROUTER_LS tells of routes and neighbours, SERVER of connections");
+        }
+        if (result_.row.text("outputFile") == "syslog") {
+            error(given_at("outputFile"),
+                  "outputFile: syslog is not offered",
+                  "stderr is what systemd's journal and container engines take");
+        }
     }
 
     void check_levels() {

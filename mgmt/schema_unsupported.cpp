@@ -79,6 +79,19 @@ constexpr auto kLinkRoute = entity(
         {.name = "operStatus", .description = "active while a container is connected."},
     }));
 
+constexpr auto kConnectionLinkRoute =
+    entity(kCreate,
+           std::to_array<Attribute>({
+               {.name = "pattern", .access = kCreate, .description = "Addresses that match."},
+               {.name = "direction",
+                .type = kEnum,
+                .access = kCreate,
+                .description = "Links of clients: in for senders, out for receivers.",
+                .choices = "in out"},
+               {.name = "containerId", .description = "Container of the connection."},
+               {.name = "operStatus", .description = "active while the connection is open."},
+           }));
+
 constexpr auto kAutoLink =
     entity(kCreate,
            std::to_array<Attribute>({
@@ -315,6 +328,12 @@ constexpr auto kTypes = std::to_array<EntityType>({
      .base = Base::kConfiguration,
      .operations = kReadOnlyOps,
      .attributes = kLinkRoute,
+     .support = Support::kUnsupported,
+     .advice = "link routes are not offered yet: use message routing (address)"},
+    {.name = "router.connection.linkRoute",
+     .description = "A link route that a client asks for on its own connection.",
+     .operations = kReadOnlyOps,
+     .attributes = kConnectionLinkRoute,
      .support = Support::kUnsupported,
      .advice = "link routes are not offered yet: use message routing (address)"},
     {.name = "router.config.autoLink",
