@@ -29,9 +29,10 @@ struct ConnectionHolder {
     std::unique_ptr<Connection> connection;
 };
 
-/// Two numbers in the engine's 64-bit delivery context.
+/// Two numbers in the engine's 64-bit delivery context. REQUIRES: generation <=
+/// Slab::kGenerationMax; the highest bit says something else.
 constexpr std::uint64_t pack_context(std::uint32_t slot, std::uint32_t generation) {
-    return std::uint64_t{generation & 0x7fffffffU} << 32U | slot;
+    return std::uint64_t{generation} << 32U | slot;
 }
 
 constexpr std::uint32_t context_slot(std::uint64_t context) {

@@ -18,6 +18,13 @@ inline constexpr std::uint32_t kNoSlot = 0xffffffffU;
 template <typename T>
 class Slab {
   public:
+    /// Generations begin again at 1 behind this one: names are packed with 31 bits for them, and a
+    /// busy slot has more lives than that within hours.
+    static constexpr std::uint32_t kGenerationMax = 0x7fffffffU;
+
+    /// `first_generation`: of slots that were never used.
+    explicit Slab(std::uint32_t first_generation = 1) : first_generation_(first_generation) {}
+
     /// A free slot with a default-constructed-or-recycled object; the caller resets it.
     std::uint32_t take() {
         if (first_free_ == kNoSlot) {
@@ -74,7 +81,7 @@ class Slab {
         auto& e = entry(slot);
         assert(e.live);
         e.live = false;
-        ++e.generation;
+        e.generation = e.generation < kGenerationMax ? e.generation + 1 : 1;
         add_free(slot);
         --live_;
     }
@@ -153,7 +160,7 @@ class Slab {
             blocks_, [](const std::unique_ptr<Block>& block) { return block == nullptr; });
         if (hole == blocks_.end()) {
             blocks_.emplace_back();
-            bases_.push_back(1);
+            bases_.push_back(first_generation_);
             hole = blocks_.end() - 1;
         }
         *hole = std::make_unique<Block>();
@@ -166,6 +173,7 @@ class Slab {
         }
     }
 
+    const std::uint32_t first_generation_;
     std::vector<std::unique_ptr<Block>> blocks_;  // a nullptr was trimmed
     std::vector<std::uint32_t> bases_;            // generation that a new block begins with
     std::uint32_t first_free_ = kNoSlot;

@@ -4,11 +4,13 @@
 #include "link/delivery.h"
 #include "link/mesh_label.h"
 #include "link/message_scan.h"
+#include "link/plane.h"
 #include "link/shared_state.h"
 #include "link/slab.h"
 
 #include <gtest/gtest.h>
 
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -183,6 +185,24 @@ TEST(Slab, AGenerationEndsWithItsLife) {
     EXPECT_EQ(slab.find(slot, generation), nullptr);
     EXPECT_EQ(slab.find(12345, 1), nullptr);
     EXPECT_EQ(slab.live(), 1U);
+}
+
+// A slot that carries a message every millisecond gets there within a month.
+TEST(Slab, TheNamesOfManyLivesStillFitIntoAContext) {
+    Slab<int> slab(Slab<int>::kGenerationMax - 2);
+    std::set<std::uint32_t> generations;
+    for (int life = 0; life < 6; ++life) {
+        const auto slot = slab.take();
+        const auto context = pack_context(slot, slab.generation(slot));
+        EXPECT_EQ(context & kControlContext, 0U);
+        EXPECT_EQ(context_slot(context), slot);
+        EXPECT_NE(slab.find(slot, context_generation(context)), nullptr) << "life " << life;
+        EXPECT_NE(slab.generation(slot), 0U) << "stands for none";
+        generations.insert(slab.generation(slot));
+        slab.give_back(slot);
+        EXPECT_EQ(slab.find(slot, context_generation(context)), nullptr);
+    }
+    EXPECT_EQ(generations.size(), 6U);
 }
 
 TEST(Slab, TrimLeavesNothingWithThoseThatWait) {
