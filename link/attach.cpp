@@ -100,7 +100,7 @@ void Connection::attach_sender(LinkIndex link, const RemoteAttach& attach) {
         in.priority = priority_class(*rule->priority);
     }
     in.offers_more = rule != nullptr ? offers_more(*rule) : std::uint8_t{0};
-    plane_.watchers[in.hash].push_back(this->key(link));
+    plane_.watch(*this, link, in);
     engine_.accept_attach(link, answered(attach.source), target);
     plane_.queue_credit(*this, link);
 }

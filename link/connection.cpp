@@ -216,15 +216,8 @@ void Connection::drop_link(LinkIndex index) {
     auto& place = links_[index];
     if (place.in) {
         forwarder_.count_container(*this, *place.in);
-        forwarder_.on_incoming_gone(*this, index, *place.in);
-        if (auto watched = plane_.watchers.find(place.in->hash); watched != plane_.watchers.end()) {
-            std::erase_if(watched->second, [&](const LinkKey& entry) {
-                return entry.connection == id_.slot && entry.link == index;
-            });
-            if (watched->second.empty()) {
-                plane_.watchers.erase(watched);
-            }
-        }
+        forwarder_.on_incoming_gone(*this, *place.in);
+        plane_.unwatch(*place.in);
         control_in_ = control_in_ && place.in->purpose != LinkPurpose::kControl;
         place.in.reset();
     } else if (place.out) {

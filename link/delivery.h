@@ -164,7 +164,8 @@ struct IncomingState {
     std::uint32_t message_format = 0;
     std::uint32_t held = 0;  ///< bytes counted by engine.hold()
     std::uint32_t copies_open = 0;
-    MeshLabel label;                // came over the mesh, or to be stamped
+    std::uint32_t newer = kNoSlot, older = kNoSlot;  // in the list of its link
+    MeshLabel label;                                 // came over the mesh, or to be stamped
     routing::RouterId egress = 0;   ///< where `collected` was sent, if it is kept for another try
     Time kept_since = 0;            ///< when `collected` was kept for another try
     std::uint32_t outstanding = 0;  ///< slot of the OutstandingBook that counts it, or 0

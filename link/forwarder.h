@@ -33,7 +33,7 @@ class Forwarder {
     /// The message's sender settled (or gave a state for) a delivery.
     void on_sender_disposition(std::uint64_t context, bool settled);
     /// Deliveries being received on the link end: what is incomplete is aborted downstream.
-    void on_incoming_gone(Connection& connection, LinkIndex index, IncomingLink& link);
+    void on_incoming_gone(Connection& connection, IncomingLink& link);
 
     // -- sending side -----------------------------------------------------------------------------
     void on_consumer_disposition(Connection& connection,
@@ -139,6 +139,8 @@ class Forwarder {
     /// The copy leaves its link's lists.
     void count_left(OutgoingLink& link, const OutgoingDelivery& out) const;
     void maybe_release_slot(std::uint32_t slot);
+    void join_link(IncomingLink& link, std::uint32_t slot, IncomingDelivery& in);
+    void leave_link(IncomingDelivery& in);
     void on_copy_outcome(const DeliveryId& origin,
                          std::uint16_t copy,
                          const DeliveryState& state,

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cassert>
 #include <utility>
+#include <vector>
 
 namespace amqmesh::link {
 
@@ -71,6 +72,26 @@ void Forwarder::unhold(IncomingDelivery& in, std::size_t bytes) {
     }
 }
 
+/// The link's list names all that has to be looked at when the link ends: going through all
+/// deliveries of the worker for each of a lost connection's links would take it minutes.
+void Forwarder::join_link(IncomingLink& link, std::uint32_t slot, IncomingDelivery& in) {
+    in.older = std::exchange(link.newest, slot);
+    if (in.older != kNoSlot) {
+        plane_.incoming.at(in.older).newer = slot;
+    }
+}
+
+void Forwarder::leave_link(IncomingDelivery& in) {
+    if (in.older != kNoSlot) {
+        plane_.incoming.at(in.older).newer = in.newer;
+    }
+    if (in.newer != kNoSlot) {
+        plane_.incoming.at(in.newer).older = in.older;
+    } else if (Connection* connection = nullptr; auto* link = link_of(in, connection)) {
+        link->newest = in.older;
+    }
+}
+
 void Forwarder::on_transfer(Connection& connection, IncomingLink& link, Transfer& transfer) {
     if (!transfer.first) {
         const auto slot = context_slot(transfer.context);
@@ -95,6 +116,7 @@ void Forwarder::on_transfer(Connection& connection, IncomingLink& link, Transfer
     in.complete = !transfer.more;
     in.begun = plane_.now;
     in.second_mode = link.receiver_settle_mode == ReceiverSettleMode::kSecond;
+    join_link(link, slot, in);
     ++link.counters.deliveries;
     ++link.outstanding;
     link.mean_bytes += transfer.payload.size() / 8 - link.mean_bytes / 8;
@@ -509,6 +531,7 @@ void Forwarder::maybe_release_slot(std::uint32_t slot) {
             std::string().swap(in.collected);  // an assignment would keep the buffer
         }
     }
+    leave_link(in);
     plane_.incoming.give_back(slot);
 }
 
@@ -604,34 +627,39 @@ void Forwarder::on_sender_disposition(std::uint64_t context, bool settled) {
     maybe_release_slot(slot);
 }
 
-void Forwarder::on_incoming_gone(Connection& connection, LinkIndex index, IncomingLink& link) {
-    if (link.outstanding == 0 && link.receiver_settle_mode == ReceiverSettleMode::kFirst) {
-        return;
+void Forwarder::on_incoming_gone(Connection& connection, IncomingLink& link) {
+    // Off the list first: what ends one of them may end others.
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> deliveries;  // slot, generation
+    for (auto slot = std::exchange(link.newest, kNoSlot); slot != kNoSlot;) {
+        auto& in = plane_.incoming.at(slot);
+        deliveries.emplace_back(slot, plane_.incoming.generation(slot));
+        slot = std::exchange(in.older, kNoSlot);
+        in.newer = kNoSlot;
     }
-    plane_.incoming.for_each([&](std::uint32_t slot, IncomingDelivery& in) {
-        if (in.connection != connection.id().slot || in.link != index ||
-            in.link_generation != link.generation ||
-            in.connection_generation != connection.id().generation) {
-            return;
+    for (const auto& [slot, generation] : deliveries) {
+        auto* found = plane_.incoming.find(slot, generation);
+        if (found == nullptr) {
+            continue;
         }
+        auto& in = *found;
         in.sender_settled = true;
         if (in.held != 0) {  // the session may live on, and its other links with it
             connection.engine().unhold(in.session, std::exchange(in.held, 0));
             plane_.touch(connection);
         }
         if (in.awaits_sender) {  // nobody is left to settle it: it counts as settled
-            on_sender_disposition(pack_context(slot, plane_.incoming.generation(slot)), true);
-            return;
+            on_sender_disposition(pack_context(slot, generation), true);
+            continue;
         }
         const bool half_received = !in.complete;
         in.complete = true;
         if (half_received && !in.settled) {
             abort_copies(in);
             settle(slot, {Outcome::kNone, {}});
-            return;
+            continue;
         }
         maybe_release_slot(slot);
-    });
+    }
 }
 
 void Forwarder::originate(std::string_view address, std::span<const std::byte> message) {

@@ -69,11 +69,13 @@ struct IncomingLink {
     std::uint8_t offers_more =
         0;  ///< consumers that its messages may be offered to after the first
     std::uint32_t capacity = 0;
-    std::uint32_t outstanding = 0;  ///< deliveries that have not left the mesh
-    bool blocked = false;           ///< told so
-    bool starved = false;           ///< waits for memory: on the list of those to be looked at
-    std::size_t mean_bytes = 0;     ///< of the first frames of its deliveries, exponential
-    bool routable = false;          ///< as of routable_generation's table
+    std::uint32_t outstanding = 0;       ///< deliveries that have not left the mesh
+    std::uint32_t watched_at = kNoSlot;  ///< place among Plane::watchers of its address
+    std::uint32_t newest = kNoSlot;  ///< of its deliveries that are not forgotten (slots, a list)
+    bool blocked = false;            ///< told so
+    bool starved = false;            ///< waits for memory: on the list of those to be looked at
+    std::size_t mean_bytes = 0;      ///< of the first frames of its deliveries, exponential
+    bool routable = false;           ///< as of routable_generation's table
     std::uint64_t routable_generation = 0;
     bool credit_queued = false;  ///< on the plane's list of links to renew
     std::uint32_t cursor = 0;    ///< round robin

@@ -53,6 +53,33 @@ void Plane::queue_credit(Connection& connection, LinkIndex index) {
     }
 }
 
+void Plane::watch(Connection& connection, LinkIndex index, IncomingLink& link) {
+    auto& links = watchers[link.hash];
+    link.watched_at = static_cast<std::uint32_t>(links.size());
+    links.push_back(connection.key(index));
+}
+
+void Plane::unwatch(IncomingLink& link) {
+    const auto found = watchers.find(link.hash);
+    if (link.watched_at == kNoSlot || found == watchers.end()) {
+        return;
+    }
+    // The last one takes its place: thousands of links of one address may end at once.
+    auto& links = found->second;
+    const auto at = std::exchange(link.watched_at, kNoSlot);
+    const auto last = links.back();
+    links.pop_back();
+    if (links.empty()) {
+        watchers.erase(found);
+    } else if (at < links.size()) {
+        links[at] = last;
+        auto* owner = connection(last.connection, last.connection_generation);
+        if (auto* moved = owner != nullptr ? owner->incoming(last.link) : nullptr) {
+            moved->watched_at = at;
+        }
+    }
+}
+
 AddressCounters& Plane::address_counters(routing::AddressHash hash) {
     const auto known = address_counters_by_hash_.find(hash);
     if (known != address_counters_by_hash_.end()) {

@@ -68,6 +68,10 @@ class Plane {
     /// Puts the link on the list of those whose credit may be due.
     void queue_credit(Connection& connection, LinkIndex index, IncomingLink& link);
     void queue_credit(Connection& connection, LinkIndex index);
+    /// Into and out of `watchers`.
+    void watch(Connection& connection, LinkIndex index, IncomingLink& link);
+    void unwatch(IncomingLink& link);
+
     /// Those of an address in the table; all others share kSharedCounters'.
     AddressCounters& address_counters(routing::AddressHash hash);
     static constexpr routing::AddressHash kSharedCounters = 0;

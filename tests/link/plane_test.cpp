@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 namespace amqmesh::link::test {
 namespace {
@@ -32,6 +33,21 @@ class Plane : public ::testing::TestWithParam<std::uint16_t> {
 
     std::uint32_t credit(TestClient& client, LinkIndex link) {
         return client.engine.send_credit(link);
+    }
+
+    /// Deliveries that the node has not forgotten, as an orderly end counts them.
+    std::uint64_t under_way() {
+        node_->snapshots.clear();
+        for (std::uint16_t worker = 0; worker < node_->workers(); ++worker) {
+            node_->command(
+                worker, command::TakeSnapshot{.request = 1, .deliveries = true}, world_.now);
+        }
+        node_->settle(world_.now);
+        std::uint64_t sum = 0;
+        for (const auto& part : node_->snapshots) {
+            sum += part->local_open + part->transit_open;
+        }
+        return sum;
     }
 
     TestWorld world_;
@@ -313,6 +329,85 @@ TEST_P(Plane, SenderGoneHalfReceivedIsAbortedWholeIsDelivered) {
     receiver.accept_all();
     world_.run();
     EXPECT_FALSE(receiver.closed) << "an outcome for a sender that has gone is no error";
+}
+
+TEST_P(Plane, SenderGoneAmidADeliveryThatHasItsOutcomeLeavesNothing) {
+    auto& receiver = client();
+    receiver.receiver("q", 10);
+    for (const bool cut : {true, false}) {
+        auto& sender = client();
+        const auto link = sender.sender("q");
+        const auto nobody = sender.sender(std::nullopt);
+        world_.run();
+        const std::string unroutable(
+            "\x00\x53\x73\xc0\x06\x03\x40\x40\xa1\x01z\x00\x53\x77\xa1\x01x", 17);
+        sender.send(link, "half", false, true);
+        const auto released = sender.send(nobody, unroutable, false, true);
+        world_.run();
+        receiver.answer(receiver.received.back(), Outcome::kRejected);
+        world_.run();
+        ASSERT_EQ(sender.sent[released].outcome, Outcome::kReleased);
+        EXPECT_EQ(under_way(), 2U) << "their last frames are still to come";
+        if (cut) {
+            world_.cut(sender);
+        } else {
+            sender.engine.detach(link, {});
+            sender.engine.detach(nobody, {});
+        }
+        world_.run();
+        EXPECT_EQ(under_way(), 0U);
+    }
+}
+
+TEST_P(Plane, SendersGoneInAnyOrderLeaveOthersDeliveriesAlone) {
+    auto& receiver = client();
+    receiver.receiver("q", 100);
+    auto& sender = client();
+    auto& other = client();
+    std::vector<LinkIndex> links;
+    for (int i = 0; i < 4; ++i) {
+        links.push_back(
+            sender.sender("q", SenderSettleMode::kMixed, static_cast<ReceiverSettleMode>(i % 2)));
+    }
+    const auto kept = other.sender("q");
+    world_.run();
+    for (int i = 0; i < 3; ++i) {
+        for (const auto link : links) {
+            sender.send(link, "gone");
+        }
+        other.send(kept, "kept");
+    }
+    world_.run();
+    EXPECT_EQ(under_way(), 15U);
+    receiver.answer(receiver.received[5], Outcome::kAccepted);  // from the middle of its link's
+    receiver.received[5].settled = true;
+    world_.run();
+    for (const auto link : {links[2], links[0], links[3], links[1]}) {
+        sender.engine.detach(link, {});
+        world_.run();
+    }
+    receiver.accept_all();
+    world_.run();
+    EXPECT_EQ(under_way(), 0U);
+    EXPECT_EQ(other.outcomes(Outcome::kAccepted), 3U);
+}
+
+TEST_P(Plane, EverySenderLeftIsToldOfAConsumerWhicheverHaveGone) {
+    auto& sender = client();
+    std::vector<LinkIndex> links;
+    for (int i = 0; i < 6; ++i) {
+        links.push_back(sender.sender("q"));
+    }
+    world_.run();
+    for (const auto gone : {0, 3, 5}) {
+        sender.engine.detach(links[static_cast<std::size_t>(gone)], {});
+        world_.run();
+    }
+    client().receiver("q", 10);
+    world_.run();
+    for (const auto left : {1, 2, 4}) {
+        EXPECT_EQ(credit(sender, links[static_cast<std::size_t>(left)]), 250U) << left;
+    }
 }
 
 TEST_P(Plane, AbortedTransfersAreAbortedDownstreamAndCreditReturns) {
