@@ -164,13 +164,17 @@ void Connection::on_incoming_disposition(std::uint64_t context,
 }
 
 void Connection::on_session_writable(SessionIndex session) {
-    for (LinkIndex link = 0; link < links_.size(); ++link) {
-        if (links_[link].out && engine_.session_of(link) == session) {
-            if (links_[link].out->purpose == LinkPurpose::kControl) {
-                pump_control();
-            } else {
-                forwarder_.pump(*this, link);
-            }
+    // By number: what is sent here may make the connection open another lane.
+    for (std::size_t i = 0; i < engine_.links_of(session).size(); ++i) {
+        const LinkIndex index = engine_.links_of(session)[i];
+        const auto* link = outgoing(index);
+        if (link == nullptr) {
+            continue;
+        }
+        if (link->purpose == LinkPurpose::kControl) {
+            pump_control();
+        } else if (link->waiting.size != 0) {
+            forwarder_.pump(*this, index);
         }
     }
 }

@@ -255,6 +255,10 @@ SessionIndex Engine::session_of(LinkIndex link) const {
     return impl_->links[link].session;
 }
 
+std::span<const LinkIndex> Engine::links_of(SessionIndex session) const {
+    return impl_->sessions[session].links;
+}
+
 std::uint32_t Engine::remote_max_frame_size() const {
     return impl_->remote.max_frame_size;
 }

@@ -266,6 +266,8 @@ class Engine {
 
     // -- facts ------------------------------------------------------------------------------------
     [[nodiscard]] SessionIndex session_of(LinkIndex link) const;
+    /// Valid until a link of the session comes or goes, which no command brings about but attach().
+    [[nodiscard]] std::span<const LinkIndex> links_of(SessionIndex session) const;
     [[nodiscard]] std::uint32_t remote_max_frame_size() const;
     [[nodiscard]] bool open() const;  ///< both opens exchanged, no close yet
 

@@ -79,10 +79,20 @@ void Engine::Impl::input_done(std::size_t count, Time at) {
             in_end += count;
             process_input();
         }
+        limit_answers();
         raise_due_events();
         in_events = false;
     }
     rest_input();
+}
+
+/// Whoever takes no transfers is given none, but what a peer sends is answered: one that never
+/// reads (and need not, to know its credit) is not let grow our queue without end.
+void Engine::Impl::limit_answers() {
+    if (phase == EnginePhase::kRunning && out.bytes() > config.output_bytes_max + kAnswerBytesMax) {
+        fail({.name = "amqp:resource-limit-exceeded",
+              .description = "the peer asks for answers that it does not read"});
+    }
 }
 
 void Engine::Impl::process_input() {

@@ -30,8 +30,9 @@ inline constexpr std::size_t kOutgoingUnsettledMax = 65536;  ///< per session
 inline constexpr std::size_t kReferenceBytesMin = 4096;      ///< payload below is copied
 inline constexpr std::size_t kFrameBytesOutMax =
     std::size_t{64} * 1024;  ///< frames we make, at most
-/// Answers to begins, attaches and the like that may wait to be written, beyond output_bytes_max.
-inline constexpr std::size_t kLifecycleBytesMax = std::size_t{4} << 20U;
+/// Answers (to begins, attaches and the like, and outcomes) that may wait to be written, beyond
+/// output_bytes_max.
+inline constexpr std::size_t kAnswerBytesMax = std::size_t{4} << 20U;
 inline constexpr Time kCloseLinger = 2 * routing::kSecond;
 
 /// Delivery that is coming in on a link, frame by frame.
@@ -178,6 +179,7 @@ struct Engine::Impl {
     bool process_frame(Bytes input);
     void begin_large_frame(Bytes input, const ScannedFrame& frame);
     void rest_input();
+    void limit_answers();
     [[nodiscard]] Bytes pending_input() const;
     void frame_in(Bytes frame, const ScannedFrame& scanned);
     void amqp_frame(std::uint16_t channel, Bytes frame, const Body& body);

@@ -65,11 +65,8 @@ void Engine::Impl::lifecycle_frame(Bytes frame) {
     if (local_open_sent && !deferred.empty()) {
         run_deferred();
     }
-    if (fed && phase == EnginePhase::kRunning &&
-        out.bytes() > config.output_bytes_max + kLifecycleBytesMax) {
-        fail({.name = "amqp:resource-limit-exceeded",
-              .description = "the peer asks for answers that it does not read"});
-        return;
+    if (fed) {
+        limit_answers();
     }
     if (!fed && phase < EnginePhase::kFailed) {
         Condition why = lifecycle.failure();

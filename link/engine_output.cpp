@@ -180,13 +180,15 @@ std::optional<Time> Engine::Impl::tick(Time at) {
         }
         if (interval > 0) {
             interval = std::max(interval, kHeartbeatMin);
-            if (now >= last_sent + interval) {
+            // What waits to be written is a sign of life as good; a peer that does not read gets no
+            // heap of them.
+            if (now >= last_sent + interval && out.empty()) {
                 std::byte* frame_at = out.reserve(kFrameHeaderBytes);
                 const Bytes shown{frame_at, encode_empty(frame_at)};
                 out.commit(shown.size());
                 count_frame_out(shown, 0);
             }
-            wake(last_sent + interval);
+            wake((last_sent + interval > now ? last_sent : now) + interval);
         }
     }
     if (phase != EnginePhase::kRunning && !expired) {

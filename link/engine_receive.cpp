@@ -261,8 +261,9 @@ void Engine::Impl::receive_flow(SessionIndex index, const Body& body) {
         session.flow_due = true;
         mark_dirty(index);
     }
-    if (opened && session.live()) {
-        events.on_session_writable(index);
+    // Once for all that is read at a time: each call may go through all links of the session.
+    if (opened && session.live() && !std::exchange(session.writable_due, true)) {
+        due_sessions.push_back(index);
     }
 }
 

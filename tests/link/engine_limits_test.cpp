@@ -200,4 +200,60 @@ TEST(EngineLimits, WhoAsksAndDoesNotReadIsCutOff) {
     EXPECT_LT(peer.node.engine->output_bytes(), 8U << 20U);
 }
 
+// Credit is ours to count: a peer may go on sending without having read what it was given.
+TEST(EngineLimits, WhoSendsAndDoesNotReadTheOutcomesIsCutOff) {
+    RawPeer peer;
+    peer.node.diary.auto_credit = 1000;
+    peer.node.diary.auto_settle = true;
+    peer.establish();
+    std::uint32_t id = 0;
+    const auto send_one = [&] {
+        // Every other outcome another one: nothing to be joined.
+        peer.node.diary.auto_outcome = id % 2 == 0 ? Outcome::kAccepted : Outcome::kReleased;
+        const auto one = transfer_frame(0, 0, id++, "t", "m");
+        peer.node.feed(std::as_bytes(std::span(one)));
+    };
+    for (int i = 0; i < 2000; ++i) {
+        send_one();
+        if (i % 100 == 99) {
+            peer.hear();  // the session's window is used, and grows
+        }
+    }
+    while (id < 1'000'000 && !peer.node.diary.closed) {
+        send_one();
+    }
+    EXPECT_TRUE(peer.node.diary.closed);
+    EXPECT_EQ(peer.node.diary.close_condition.name, "amqp:resource-limit-exceeded");
+    EXPECT_LT(peer.node.engine->output_bytes(), 8U << 20U);
+}
+
+TEST(EngineLimits, WhoDoesNotReadGetsNoHeapOfHeartbeats) {
+    RawPeer peer;
+    peer.say(amqp_header() + open_frame(65536, 1));
+    const ByteVector empty = hex("00 00 00 08 02 00 00 00");
+    for (int i = 0; i < 1000; ++i) {
+        peer.node.now += 10 * routing::kMillisecond;
+        peer.node.feed(std::as_bytes(std::span(empty)));
+        const auto next = peer.node.engine->tick(peer.node.now);
+        ASSERT_TRUE(next);
+        EXPECT_GT(*next, peer.node.now);
+    }
+    EXPECT_EQ(peer.node.engine->output_bytes(), empty.size());
+    EXPECT_FALSE(peer.node.diary.closed);
+}
+
+TEST(EngineLimits, AWindowOpenedOftenAtOnceIsToldOnce) {
+    RawPeer peer;
+    peer.establish();
+    ByteVector storm;
+    for (int i = 0; i < 100; ++i) {
+        storm = std::move(storm) + flow_frame(0, uint(0), 0, 0) + flow_frame(0, uint(0), 10, 0);
+    }
+    peer.say(storm);
+    EXPECT_EQ(peer.node.diary.count("session-writable"), 1U);
+    peer.say(flow_frame(0, uint(0), 0, 0));
+    peer.say(flow_frame(0, uint(0), 10, 0));
+    EXPECT_EQ(peer.node.diary.count("session-writable"), 2U);
+}
+
 }  // namespace amqmesh::link::test
