@@ -162,7 +162,8 @@ struct IncomingState {
     std::uint8_t offers_left = 0;  ///< how many consumers more may be asked if one releases it
     bool needs_address = false;    ///< anonymous: `collected` until properties.to is there
     std::uint32_t message_format = 0;
-    std::uint32_t held = 0;  ///< bytes counted by engine.hold()
+    std::uint32_t held = 0;        ///< bytes counted by engine.hold()
+    std::uint32_t collecting = 0;  ///< bytes of `collected` counted in Plane::collecting
     std::uint32_t copies_open = 0;
     std::uint32_t newer = kNoSlot, older = kNoSlot;  // in the list of its link
     MeshLabel label;                                 // came over the mesh, or to be stamped

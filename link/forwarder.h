@@ -125,6 +125,8 @@ class Forwarder {
     void route_anonymous(std::uint32_t slot, const Payload& payload);
     void forward(std::uint32_t slot, const ConnectionId& arrival, const Payload& payload);
     void deliver_in_process(std::uint32_t slot);
+    bool collect(std::uint32_t slot, const Payload& payload);
+    void collect_no_more(IncomingDelivery& in);
     void abort_copies(IncomingDelivery& in);
     void unroutable(std::uint32_t slot);
     void settle(std::uint32_t slot, const DeliveryState& state);

@@ -177,9 +177,38 @@ void Forwarder::begin_from_client(Connection& connection,
     forward(slot, {}, payload);
 }
 
+/// Adds to `collected`, and counts it if more is to come: a client may begin a message on each of
+/// very many links and end none. False: there is no room, and the delivery has its outcome.
+bool Forwarder::collect(std::uint32_t slot, const Payload& payload) {
+    auto& in = plane_.incoming.at(slot);
+    const auto bytes = payload.bytes.size();
+    if (payload.more && plane_.collecting + bytes > plane_.collecting_max()) {
+        const auto raw = encode_rejected("amqp:resource-limit-exceeded",
+                                         "the router waits for the rest of too many messages");
+        settle(slot, {Outcome::kRejected, std::as_bytes(std::span(raw))});
+        return false;
+    }
+    in.collected.append(reinterpret_cast<const char*>(payload.bytes.data()), bytes);
+    if (payload.more) {
+        in.collecting += static_cast<std::uint32_t>(bytes);
+        plane_.collecting += bytes;
+    }
+    return true;
+}
+
+/// What was collected is of no use any more, or goes on.
+void Forwarder::collect_no_more(IncomingDelivery& in) {
+    if (in.collecting != 0) {
+        plane_.collecting -= std::exchange(in.collecting, 0);
+        std::string().swap(in.collected);  // large: not for the slot's next lives
+    }
+}
+
 void Forwarder::route_anonymous(std::uint32_t slot, const Payload& payload) {
     auto& in = plane_.incoming.at(slot);
-    in.collected.append(reinterpret_cast<const char*>(payload.bytes.data()), payload.bytes.size());
+    if (!collect(slot, payload)) {
+        return;
+    }
     const auto scan = scan_message(std::as_bytes(std::span(in.collected)));
     if (scan.status == MessageScan::Status::kNeedsMore && payload.more &&
         in.collected.size() < kCollectMax) {
@@ -225,6 +254,7 @@ void Forwarder::route_anonymous(std::uint32_t slot, const Payload& payload) {
     }
     const auto all = std::move(in.collected);
     in.collected.clear();
+    collect_no_more(in);
     forward(slot, {}, {std::as_bytes(std::span(all)), nullptr, payload.more});
 }
 
@@ -324,9 +354,8 @@ void Forwarder::forward(std::uint32_t slot, const ConnectionId& arrival, const P
     }
     if (targets_.front().kind == Target::Kind::kInProcess) {
         in.in_process = true;
-        in.collected.assign(reinterpret_cast<const char*>(payload.bytes.data()),
-                            payload.bytes.size());
-        if (in.complete) {
+        in.collected.clear();
+        if (collect(slot, payload) && in.complete) {
             deliver_in_process(slot);
         }
         return;
@@ -378,8 +407,9 @@ void Forwarder::continue_delivery(std::uint32_t slot, Transfer& transfer) {
         return;
     }
     if (in.in_process) {
-        in.collected.append(reinterpret_cast<const char*>(payload.bytes.data()),
-                            payload.bytes.size());
+        if (!collect(slot, payload)) {
+            return;
+        }
         if (in.collected.size() > kCollectMax) {
             const auto raw = encode_rejected("amqp:link:message-size-exceeded",
                                              "messages for the router itself may have 1 MiB");
@@ -464,6 +494,7 @@ void Forwarder::settle(std::uint32_t slot, const DeliveryState& given) {
             : false;
     const auto state = to_client && nobody ? DeliveryState{Outcome::kReleased, {}} : given;
     forget_balanced(in);
+    collect_no_more(in);
     in.settled = true;
     if (in.pinned_egress != 0) {
         unpin(in);

@@ -12,6 +12,8 @@
 #include "routing/forwarding_table.h"
 #include "routing/node.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -94,6 +96,13 @@ class Plane {
     PlaneCounters counters;
     /// Payload that waits: for its outgoing link, or for another try.
     MemoryBudget budget;
+    /// Beginnings of messages whose end, or address, has not come: see Forwarder::collect().
+    std::size_t collecting = 0;
+
+    [[nodiscard]] std::size_t collecting_max() const {
+        return std::min(budget.max / 4, std::size_t{64} << 20U);
+    }
+
     Time now = 0;
     bool withhold = false;  ///< clients get no credit any more
     std::vector<ConnectionId> dirty;

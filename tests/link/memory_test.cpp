@@ -135,6 +135,65 @@ TEST(Budget, TheProcessHoldsBackWhoeverComesAndLetsThemGoOn) {
     EXPECT_GE(first.engine.send_credit(link), 150U);
 }
 
+TEST(Budget, BeginningsOfMessagesThatNobodyEndsAreBounded) {
+    TestWorld world;
+    auto& node = world.node("A", 1, 400'000);
+    auto& receiver = world.client(node);
+    auto& sender = world.client(node);
+    receiver.receiver("q", 100);
+    std::vector<LinkIndex> links;
+    for (int i = 0; i < 50; ++i) {
+        links.push_back(sender.sender(std::nullopt));
+    }
+    world.run();
+    // Annotations of 8,000 bytes, the last of which does not come; then properties with `to`.
+    const std::string annotations = std::string("\x00\x53\x72\xb0\x00\x00\x1f\x40", 8);
+    const std::string end("x\x00\x53\x73\xc0\x06\x03\x40\x40\xa1\x01q\x00\x53\x77\xa1\x01x", 18);
+    std::vector<std::uint64_t> numbers;
+    for (const auto link : links) {
+        numbers.push_back(sender.send(link, annotations + std::string(7'999, 'x'), false, true));
+        world.run();
+    }
+    const auto refused = sender.outcomes(Outcome::kRejected);
+    EXPECT_EQ(refused, 50U - 12U) << "12 fit into a quarter of the node's memory";
+    for (const auto link : links) {
+        sender.write(link, end, false);
+        world.run();
+    }
+    EXPECT_EQ(receiver.received.size(), 12U);
+    receiver.accept_all();
+    world.run();
+    EXPECT_EQ(sender.outcomes(Outcome::kAccepted), 12U);
+    EXPECT_FALSE(sender.closed);
+    // Whatever ends one makes room.
+    for (int round = 0; round < 3; ++round) {
+        auto& leaving = world.client(node);
+        std::vector<LinkIndex> more;
+        for (int i = 0; i < 12; ++i) {
+            more.push_back(leaving.sender(std::nullopt));
+        }
+        world.run();
+        for (const auto link : more) {
+            leaving.send(link, annotations + std::string(7'999, 'x'), false, true);
+            world.run();
+        }
+        EXPECT_EQ(leaving.outcomes(Outcome::kRejected), 0U);
+        if (round == 0) {
+            for (const auto link : more) {
+                leaving.engine.abort_delivery(link);
+            }
+        } else if (round == 1) {
+            for (const auto link : more) {
+                leaving.engine.detach(link, {});
+            }
+        } else {
+            world.cut(leaving);
+        }
+        world.run();
+    }
+    EXPECT_EQ(sender.outcomes(Outcome::kAccepted), 12U);
+}
+
 TEST(Budget, StreamsOfManySessionsShareTheConnections) {
     TestWorld world;
     auto& node = world.node("A");
