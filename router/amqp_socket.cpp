@@ -21,6 +21,11 @@ namespace {
 constexpr int kReadsPerTurn = 4;
 constexpr int kWritesPerTurn = 8;
 constexpr std::size_t kSlicesMax = 64;
+// The same in time, for bytes that ask for much (attaches to a session of thousands of links, say):
+// a connection that needs more for one read is read in smaller steps.
+constexpr routing::Time kReadTimeMax = 2 * routing::kMillisecond;
+constexpr std::size_t kReadBytesMax = std::size_t{64} << 10U;
+constexpr std::size_t kReadBytesMin = 512;
 // A connection that is busy gets its timers looked at this often.
 constexpr routing::Time kTickInterval = 100 * routing::kMillisecond;
 constexpr routing::Time kLinger = 500 * routing::kMillisecond;
@@ -34,7 +39,7 @@ bool is_would_block(int error) {
 }  // namespace
 
 AmqpSocket::AmqpSocket(UniqueFd socket, link::ConnectionId id, std::uint64_t key, SocketHost& host)
-    : socket_(std::move(socket)), id_(id), key_(key), host_(host) {}
+    : socket_(std::move(socket)), id_(id), key_(key), host_(host), read_bytes_(kReadBytesMax) {}
 
 void AmqpSocket::start() {
     tick();
@@ -71,11 +76,18 @@ void AmqpSocket::read_burst() {
             failed = true;  // the engine has failed the connection and is about to say so
             break;
         }
-        const ssize_t count = ::recv(socket_.get(), space.data(), space.size(), 0);
+        const std::size_t wanted = std::min(space.size(), read_bytes_);
+        const ssize_t count = ::recv(socket_.get(), space.data(), wanted, 0);
         const int error = count < 0 ? errno : 0;
+        const std::size_t bytes = count > 0 ? static_cast<std::size_t>(count) : 0;
         moved_ = true;
-        plane.input_done(id_, count > 0 ? static_cast<std::size_t>(count) : 0, now());
-        if (count > 0 && (static_cast<std::size_t>(count) == space.size() || all_sent_)) {
+        const routing::Time begun = now();
+        plane.input_done(id_, bytes, begun);
+        const bool in_time = fits_turn(bytes, now() - begun);
+        if (bytes > 0 && (bytes == wanted || all_sent_)) {
+            if (!in_time) {
+                break;
+            }
             continue;
         }
         if (error == EINTR) {
@@ -93,6 +105,17 @@ void AmqpSocket::read_burst() {
         drop_input();
     }
     host_.touched(*this);
+}
+
+bool AmqpSocket::fits_turn(std::size_t bytes, routing::Time took) {
+    if (took > kReadTimeMax) {
+        read_bytes_ = std::max(std::min(bytes, read_bytes_) / 2, kReadBytesMin);
+        return false;
+    }
+    if (read_bytes_ < kReadBytesMax && bytes == read_bytes_ && took < kReadTimeMax / 4) {
+        read_bytes_ = std::min(read_bytes_ * 2, kReadBytesMax);
+    }
+    return true;
 }
 
 void AmqpSocket::input_ends(const std::string& why) {

@@ -74,6 +74,8 @@ class AmqpSocket {
     enum class State : std::uint8_t { kOpen, kLingering, kClosed };
 
     void read_burst();
+    /// The bytes of one read took so long. False: its turn is over.
+    bool fits_turn(std::size_t bytes, routing::Time took);
     void drop_input();
     void input_ends(const std::string& why);
     void maybe_finish();
@@ -93,6 +95,7 @@ class AmqpSocket {
     bool moved_ = false;  ///< bytes came or went since the last tick
     routing::Time last_tick_ = 0;
     std::size_t dropped_ = 0;
+    std::size_t read_bytes_;  ///< at a time: less while it takes long what the peer's bytes ask for
 };
 
 }  // namespace amqmesh::router
