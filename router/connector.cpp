@@ -2,6 +2,7 @@
 
 #include "router/clock.h"
 #include "router/log.h"
+#include "router/name_lookup.h"
 #include "router/tcp.h"
 
 #include <boost/asio/connect.hpp>
@@ -10,7 +11,11 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
+#include <cstring>
+#include <optional>
+#include <system_error>
 #include <utility>
 
 namespace amqmesh::router {
@@ -27,7 +32,7 @@ constexpr std::chrono::seconds kConnectLimit{5};
 
 struct Connector::Impl : std::enable_shared_from_this<Connector::Impl> {
     Impl(asio::io_context& loop, ConnectorConfig given, std::uint64_t seed, Connected handler)
-        : resolver(loop),
+        : lookup(loop),
           socket(loop),
           timer(loop),
           config(std::move(given)),
@@ -65,37 +70,64 @@ struct Connector::Impl : std::enable_shared_from_this<Connector::Impl> {
                 self->failed("no answer within 5 s");
             }
         });
-        const auto handler = [self = shared_from_this(), mine](const auto& error,
-                                                               const auto& addresses) {
-            if (mine != self->attempt) {
-                return;
-            }
-            if (error) {
-                self->failed(error.message());
-            } else {
-                self->connect(addresses);
-            }
-        };
         const std::string host = this->host();
         const std::string port = port_number(this->port());
-        switch (config.family) {
-            case AddressFamily::kV4:
-                resolver.async_resolve(tcp::v4(), host, port, handler);
-                break;
-            case AddressFamily::kV6:
-                resolver.async_resolve(tcp::v6(), host, port, handler);
-                break;
-            case AddressFamily::kAny:
-                resolver.async_resolve(host, port, handler);
-                break;
+        if (const auto endpoint = numeric(host, port)) {
+            connect({*endpoint});
+            return;
         }
+        lookup.start(host,
+                     port,
+                     config.family,
+                     [self = shared_from_this(), mine](const NameLookup::Found& found) {
+                         if (mine != self->attempt) {
+                             return;
+                         }
+                         if (found.addresses.empty()) {
+                             self->failed(found.why);
+                         } else {
+                             self->connect(to_endpoints(found.addresses));
+                         }
+                     });
     }
 
-    void connect(const tcp::resolver::results_type& addresses) {
+    static std::vector<tcp::endpoint> to_endpoints(const std::vector<sockaddr_storage>& addresses) {
+        std::vector<tcp::endpoint> endpoints;
+        for (const sockaddr_storage& address : addresses) {
+            tcp::endpoint& endpoint = endpoints.emplace_back();
+            endpoint.resize(address.ss_family == AF_INET6 ? sizeof(sockaddr_in6)
+                                                          : sizeof(sockaddr_in));
+            std::memcpy(endpoint.data(), &address, endpoint.size());
+        }
+        return endpoints;
+    }
+
+    /// What needs no looking up.
+    [[nodiscard]] std::optional<tcp::endpoint> numeric(const std::string& host,
+                                                       const std::string& port) const {
+        std::optional<tcp::endpoint> endpoint;
+        boost::system::error_code error;
+        const auto address = asio::ip::make_address(host, error);
+        std::uint16_t number = 0;
+        const auto* const end = port.data() + port.size();
+        const auto parsed = std::from_chars(port.data(), end, number);
+        const bool allowed = config.family == AddressFamily::kAny ||
+                             (config.family == AddressFamily::kV6) == address.is_v6();
+        if (!error && allowed && parsed.ec == std::errc() && parsed.ptr == end) {
+            endpoint.emplace(address, number);
+        }
+        return endpoint;
+    }
+
+    /// Another address first each time: one that does not answer takes all the time of a try.
+    void connect(std::vector<tcp::endpoint> endpoints) {
+        std::rotate(endpoints.begin(),
+                    endpoints.begin() + static_cast<std::ptrdiff_t>(turn % endpoints.size()),
+                    endpoints.end());
         const std::uint64_t mine = attempt;
         socket = tcp::socket(socket.get_executor());
         asio::async_connect(
-            socket, addresses, [self = shared_from_this(), mine](const auto& error, const auto&) {
+            socket, endpoints, [self = shared_from_this(), mine](const auto& error, const auto&) {
                 if (mine != self->attempt) {
                     return;
                 }
@@ -123,9 +155,10 @@ struct Connector::Impl : std::enable_shared_from_this<Connector::Impl> {
 
     void failed(const std::string& why) {
         ++attempt;
+        ++turn;
         boost::system::error_code ignored;
         socket.close(ignored);
-        resolver.cancel();
+        lookup.forget();
         // The first failure in a row is worth a line; that it goes on failing is not.
         const bool first = fsm.state() != ConnectorState::kFailed || fsm.message() != why;
         log::emit(log::Module::kConnMgr,
@@ -169,18 +202,19 @@ struct Connector::Impl : std::enable_shared_from_this<Connector::Impl> {
         ++attempt;
         fsm.stop();
         timer.cancel();
-        resolver.cancel();
+        lookup.forget();
         boost::system::error_code ignored;
         socket.close(ignored);
     }
 
-    tcp::resolver resolver;
+    NameLookup lookup;
     tcp::socket socket;
     asio::steady_timer timer;
     ConnectorConfig config;
     const Connected connected;
     ConnectorFsm fsm;
     std::uint64_t attempt = 0;
+    std::size_t turn = 0;                      // rises: which of a name's addresses is tried first
     std::vector<link::FailoverServer> others;  // at most RemoteOpen::kFailoverMax
     std::size_t at = 0;                        // 0: config's place; else others[at - 1]
 };

@@ -48,6 +48,8 @@ UniqueFd listen_at(const sockaddr_storage& address, socklen_t length, int& error
     return fd;
 }
 
+}  // namespace
+
 int to_domain(AddressFamily family) {
     switch (family) {
         case AddressFamily::kV4:
@@ -59,8 +61,6 @@ int to_domain(AddressFamily family) {
     }
     return AF_UNSPEC;
 }
-
-}  // namespace
 
 std::string to_text(const sockaddr_storage& address) {
     std::array<char, INET6_ADDRSTRLEN> text{};

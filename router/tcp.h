@@ -11,6 +11,9 @@
 
 namespace amqmesh::router {
 
+/// AF_INET, AF_INET6 or AF_UNSPEC.
+int to_domain(AddressFamily family);
+
 /// "1.2.3.4:5" or "[::1]:5".
 std::string to_text(const sockaddr_storage& address);
 
