@@ -6,6 +6,7 @@
 #include "router/connector.h"
 #include "router/control_plane.h"
 #include "router/endpoint_change.h"
+#include "router/line_budget.h"
 #include "router/listener.h"
 #include "router/log.h"
 #include "router/mailbox.h"
@@ -22,6 +23,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <deque>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -29,6 +31,7 @@
 #include <set>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace amqmesh::router {
@@ -38,6 +41,9 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::size_t kReportBytesMax = 64U << 20U;
+// Questions to management that may wait; what comes beyond is dropped.
+constexpr std::size_t kRequestsMax = 1000;
+constexpr std::size_t kRequestBytesMax = 16U << 20U;
 // How often is looked whether all traffic has ended, once the process is to end.
 constexpr std::chrono::milliseconds kDrainPoll{10};
 // Traffic that does not end by itself is cut off, even if a worker does not answer.
@@ -87,10 +93,46 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
         auto receiver = reports.receiver();
         receiver.drain(burst);
         for (link::Report& report : burst) {
-            control.on_report(now(), std::move(report));
+            if (auto* request = std::get_if<link::report::ManagementRequest>(&report)) {
+                queue_request(std::move(*request));
+            } else {
+                control.on_report(now(), std::move(report));
+            }
         }
         burst.clear();
         end_burst();
+    }
+
+    // Questions come behind everything else and one at a time: whoever asks without end must not
+    // keep the routing core from its neighbours.
+    void queue_request(link::report::ManagementRequest&& request) {
+        if (requests.size() >= kRequestsMax ||
+            request_bytes + request.message.size() > kRequestBytesMax) {
+            if (const auto left_out = dropped_requests.take(now())) {
+                log::emit(log::Module::kAgent,
+                          log::Level::kWarning,
+                          "REQUEST_DROPPED",
+                          "too many management requests wait left_out={}",
+                          *left_out);
+            }
+            return;
+        }
+        request_bytes += request.message.size();
+        requests.push_back(std::move(request));
+        if (requests.size() == 1) {
+            asio::post(io, [this] { serve_request(); });
+        }
+    }
+
+    void serve_request() {
+        link::Report request{std::move(requests.front())};
+        requests.pop_front();
+        request_bytes -= std::get<link::report::ManagementRequest>(request).message.size();
+        control.on_report(now(), std::move(request));
+        end_burst();
+        if (!requests.empty()) {
+            asio::post(io, [this] { serve_request(); });
+        }
     }
 
     void end_burst() {
@@ -144,7 +186,11 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
                   log::value(what.container),
                   link::to_string(what.role),
                   owner_name(owner));
-        if (const auto connector = connectors.find(owner); connector != connectors.end()) {
+        if (dropped_connectors.contains(owner)) {
+            workers.send(what.id.worker,
+                         link::command::CloseConnection{
+                             what.id, {"amqp:connection:forced", "the connector was deleted"}});
+        } else if (const auto connector = connectors.find(owner); connector != connectors.end()) {
             connector->second.connection = what.id;
             connector->second.connector->on_opened(what.failover);
         } else if (const auto listener = listeners.find(owner);
@@ -172,9 +218,11 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
         if (const auto listener = listeners.find(owner); listener != listeners.end()) {
             listener->second.routers.erase(what.id);
         }
+        dropped_connectors.erase(owner);
         const auto connector = connectors.find(owner);
         if (connector != connectors.end()) {
             connector->second.connection.reset();
+            connector->second.handed_over = false;
             const std::string why = what.condition.empty() ? "connection closed"
                                     : what.condition.description.empty()
                                         ? what.condition.name
@@ -261,6 +309,7 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
                 const auto found = connectors.find(owner);
                 if (found != connectors.end()) {
                     const Connector& known = *found->second.connector;
+                    found->second.handed_over = true;
                     adopt(std::move(fd), known.config(), owner, true, known.place());
                 }
             });
@@ -349,6 +398,8 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
         if (const auto& open = found->second.connection) {
             workers.send(open->worker,
                          link::command::CloseConnection{*open, {"amqp:connection:forced", why}});
+        } else if (found->second.handed_over) {
+            dropped_connectors.insert(found->first);  // closed as soon as it is open
         }
         connectors.erase(found);
         return true;
@@ -611,6 +662,7 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
         std::unique_ptr<Connector> connector;
         mgmt::Row row;
         std::optional<link::ConnectionId> connection;  ///< while it is open
+        bool handed_over = false;                      ///< a worker has its socket
     };
 
     std::map<std::uint64_t, OpenListener>::iterator find_listener(const std::string& name) {
@@ -631,9 +683,13 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
     asio::steady_timer stop_timer{io};
     Mailbox<link::Report> reports;
     std::vector<link::Report> burst;
+    std::deque<link::report::ManagementRequest> requests;
+    std::size_t request_bytes = 0;  ///< of them
+    LineBudget dropped_requests{2};
     WorkerPool workers;
     std::map<std::uint64_t, OpenListener> listeners;    // by owner number, in order of creation
     std::map<std::uint64_t, OpenConnector> connectors;  // the same numbers
+    std::set<std::uint64_t> dropped_connectors;         // gone before their connection was open
     std::vector<std::uint64_t> prepared;                // listeners that are bound, not started
     ControlPlane control;
     Reloader reloader{configuration, *this};
