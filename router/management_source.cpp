@@ -3,6 +3,7 @@
 #include "router/log.h"
 #include "router/log_settings.h"
 #include "router/routing_rows.h"
+#include "router/secret.h"
 
 #include <algorithm>
 #include <utility>
@@ -32,6 +33,18 @@ std::vector<mgmt::Row> identified(std::vector<mgmt::Row> rows) {
         identify(rows[i], i);
     }
     return rows;
+}
+
+// Who may ask management may not read this machine's files and environment by it: what they hold
+// would go to whatever host the entity names.
+bool names_secret(const mgmt::Row& given, std::string& why) {
+    const std::string_view attribute =
+        given.type().name == "listener" ? "httpPassword" : "saslPassword";
+    if (!given.has(attribute) || !is_indirect(given.text(attribute))) {
+        return false;
+    }
+    why = std::string{attribute} + ": env: and file: are for the configuration file only";
+    return true;
 }
 
 void merge(const mgmt::Row& changes, mgmt::Row& row) {
@@ -172,7 +185,7 @@ void ManagementSource::create(const mgmt::EntityType& type, mgmt::Row row, mgmt:
         return;
     }
     std::string why;
-    if (!parts_.endpoints->create(row, why)) {
+    if (names_secret(row, why) || !parts_.endpoints->create(row, why)) {
         done(failed(mgmt::Code::kBadRequest, std::move(why)));
         return;
     }
@@ -298,8 +311,11 @@ mgmt::Result ManagementSource::update_address(const mgmt::Row& current, const mg
 }
 
 mgmt::Result ManagementSource::update_endpoint(mgmt::Row current, const mgmt::Row& changes) {
-    merge(changes, current);
     std::string note;
+    if (names_secret(changes, note)) {
+        return failed(mgmt::Code::kBadRequest, std::move(note));
+    }
+    merge(changes, current);
     if (!parts_.endpoints->change(current, note)) {
         return failed(mgmt::Code::kBadRequest, std::move(note));
     }

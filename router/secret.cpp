@@ -35,6 +35,10 @@ bool take(std::string_view& text, std::string_view prefix) {
 
 }  // namespace
 
+bool is_indirect(std::string_view given) {
+    return given.starts_with("env:") || given.starts_with("file:");
+}
+
 bool read_secret(std::string_view given, std::string& secret, std::string& why) {
     if (take(given, "env:")) {
         const std::string name{given};

@@ -11,6 +11,9 @@ namespace amqmesh::router {
 /// such variable or file, or it has more than kSecretBytesMax bytes.
 bool read_secret(std::string_view given, std::string& secret, std::string& why);
 
+/// It says where to look: env:NAME or file:PATH.
+bool is_indirect(std::string_view given);
+
 inline constexpr std::size_t kSecretBytesMax = 4096;
 
 }  // namespace amqmesh::router
