@@ -32,6 +32,19 @@ int rank(Outcome outcome) {
     return 0;
 }
 
+/// A transfer that belongs to a transaction (AMQP 4.5.8), by its descriptor in any of its forms.
+bool is_transactional(const DeliveryState& state) {
+    constexpr std::string_view kShort("\x00\x53\x34", 3);
+    constexpr std::string_view kLong("\x00\x80\x00\x00\x00\x00\x00\x00\x00\x34", 10);
+    constexpr std::string_view kSymbol(
+        "\x00\xa3\x1d"
+        "amqp:transactional-state:list",
+        32);
+    const std::string_view raw(reinterpret_cast<const char*>(state.raw.data()), state.raw.size());
+    return state.outcome == Outcome::kOther &&
+           (raw.starts_with(kShort) || raw.starts_with(kLong) || raw.starts_with(kSymbol));
+}
+
 void count_ingress(IncomingDelivery& in, AddressCounters& counters) {
     ++counters.ingress;
     ++counters.outstanding;
@@ -134,6 +147,15 @@ void Forwarder::on_transfer(Connection& connection, IncomingLink& link, Transfer
     } else {
         in.presettled = transfer.settled;
         link.counters.presettled += transfer.settled ? 1U : 0U;
+        if (is_transactional(transfer.state)) {
+            // No coordinator is here, so it is of no transaction that we know; it must not arrive
+            // as if it were of none.
+            in.label.ingress = plane_.table->self();
+            const auto raw = encode_rejected("amqp:transaction:unknown-id",
+                                             "the router coordinates no transactions");
+            settle(slot, {Outcome::kRejected, std::as_bytes(std::span(raw))});
+            return;
+        }
         begin_from_client(connection, link, slot, payload);
     }
 }

@@ -152,6 +152,34 @@ class SettlementTests:
         receiver.send(struct.pack(">IBBH", 8 + len(body), 2, 0, 0) + body)
         self.assertEqual(("my:own-state", ["x", 5]), sender.get(DISPOSITION)[4])
 
+    def test_a_message_of_a_transaction_is_not_delivered_as_if_it_were_of_none(self):
+        """The router coordinates no transactions, so it knows none of them."""
+        for prefix in ("", "multicast/"):
+            address = prefix + self.address
+            receiver, sender = self.receiver(address), self.sender(address)
+            for number, descriptor in enumerate((b"\x00\x53\x34", b"\x00\x80" + bytes(7) + b"\x34",
+                                                 b"\x00\xa3\x1damqp:transactional-state:list")):
+                with self.subTest(prefix, descriptor=descriptor):
+                    sender.send(self.of_transaction(number, descriptor))
+                    told = sender.get(DISPOSITION)
+                    self.assertEqual((number, True, REJECTED), (told[1], told[3], told[4][0]))
+                    self.assertEqual("amqp:transaction:unknown-id", told[4][1][0][1][0])
+            sender.send(transfer_frame(0, 3, BODY))
+            self.assertEqual(BODY, receiver.get(TRANSFER).payload)
+            receiver.send(disposition(True, 0, state(ACCEPTED)))
+            self.assertEqual((ACCEPTED, []), sender.get(DISPOSITION)[4])
+
+    @staticmethod
+    def of_transaction(number, descriptor):
+        whole = frame(Described(TRANSFER, [UInt(0), UInt(number), struct.pack(">I", number), UInt(0), False, False,
+                                           None, b"STATE"]), b"another body")
+        state_of = descriptor + b"\xc0\x05\x01\xa0\x02tx"
+        placeholder = b"\xb0\x00\x00\x00\x05STATE"
+        grown = len(state_of) - len(placeholder)
+        body = whole[8:].replace(placeholder, state_of)
+        size = struct.unpack(">I", body[4:8])[0] + grown  # of the performative's list32
+        return struct.pack(">I", len(whole) + grown) + whole[4:8] + body[:4] + struct.pack(">I", size) + body[8:]
+
     def test_a_received_state_ends_nothing(self):
         receiver, sender = self.receiver(), self.sender()
         sender.send(transfer_frame(0, 0, BODY))
