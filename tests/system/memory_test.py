@@ -10,7 +10,7 @@ from proton import Message
 from clients import Clients
 from management import wait_for_mesh
 from mesh import DEADLINE_S, SANITIZED, MeshTest, poll_until
-from raw import DETACH, Described, RawPeer, UInt, attach_frame, frame
+from raw import ATTACH, DETACH, Described, RawPeer, UInt, attach_frame, flow_frame, frame
 
 # What sanitizers add to every allocation is no growth of ours.
 FACTOR = 4 if SANITIZED else 1
@@ -112,6 +112,102 @@ class Memory(MeshTest):
                 peer.socket.sendall(question)
         self.assertLess(node.memory_kib() - before, FACTOR * 40 * 1024)
         self.warm(node)
+
+
+class SlowReader:
+    """One reads 10 KB/s of a message without end: nodes hold a little of it, and nobody else notices."""
+
+    RATE = 10_000  # bytes a second
+    SECONDS = 5
+
+    def setUp(self):
+        self.clients = Clients()
+        self.addCleanup(self.clients.close)
+        self.nodes = self.shared.nodes
+        self.near, self.far = self.nodes["A"], self.nodes[self.far_name]
+        self.address = f"m/{uuid.uuid4().hex[:8]}"
+
+    def slow_reader(self):
+        """Its kernel keeps as little as possible for it."""
+        reader = RawPeer(self.far.port, receive_buffer=4096)
+        self.addCleanup(reader.close)
+        reader.session()
+        reader.send(attach_frame("slow", 0, True, self.address), flow_frame(0, 1, 1 << 30))
+        reader.expect(ATTACH)
+        reader.socket.setblocking(False)
+        return reader
+
+    def pair(self, near, far, address):
+        receiver = far.receiver(address, session=far.session())
+        receiver.keep = False
+        sender = near.sender(address, session=near.session())
+        self.clients.wait(lambda: sender.credit > 0, "credit")
+        return sender, receiver
+
+    def test_ten_kilobytes_a_second(self):
+        reader = self.slow_reader()
+        near = self.clients.connect(self.near)
+        slow = near.sender(self.address, session=near.session())
+        # Beside it: on the stream's own connection, and on others.
+        pairs = [self.pair(near, self.clients.connect(self.far), self.address + "/same"),
+                 self.pair(self.clients.connect(self.near), self.clients.connect(self.far), self.address + "/other")]
+        self.clients.wait(lambda: slow.credit > 0, "credit")
+        beside = {sender: [] for sender, _ in pairs}
+
+        def others_go_on(count):
+            for sender, sent in beside.items():
+                while sender.credit > 0 and sum(not one.done for one in sent[-20:]) < 20:
+                    sent.append(sender.send("x" * 500))
+            return all(len(sent) > count for sent in beside.values())
+        self.clients.wait(lambda: others_go_on(500), "the first messages")
+        before = {name: node.memory_kib() for name, node in self.nodes.items()}
+        highest = dict(before)
+        _, stream = slow.begin()
+        slow.link.send(b"\x00\x53\x75\xb0\x7f\x00\x00\x00")
+        piece, written, taken = b"x" * 65536, 0, 0
+        begin = time.monotonic()
+
+        def step():
+            nonlocal written, taken
+            if slow.link.session.outgoing_bytes < 1 << 17:
+                slow.link.send(piece)
+                written += len(piece)
+            if taken < (time.monotonic() - begin) * self.RATE:
+                try:
+                    taken += len(reader.socket.recv(1000))
+                except BlockingIOError:
+                    pass  # nothing there now
+            done = others_go_on(1500)
+            for name, node in self.nodes.items():
+                highest[name] = max(highest[name], node.memory_kib())
+            return done and time.monotonic() - begin > self.SECONDS
+        self.clients.wait(step, "a thousand messages on each link beside it", 60)
+        self.assertGreater(taken, self.SECONDS * self.RATE * 0.8, "the slow one gets its part")
+        self.assertFalse(stream.done)
+        # Most of what was written stands in the client: the nodes and sockets have taken their windows.
+        self.assertLess(written, 16_000_000)
+        if not SANITIZED:
+            grown = {name: (highest[name] - before[name]) * 1024 for name in before}
+            self.assertLess(max(grown.values()), 6_000_000, f"bytes grown, of {written} written: {grown}")
+        for sender, sent in beside.items():
+            self.clients.wait(lambda sent=sent: all(one.done for one in sent), "outcomes beside it")
+            self.assertEqual({"accepted"}, {one.outcome for one in sent})
+
+
+class SlowReaderAtOneNode(SlowReader, MeshTest):
+    far_name = "A"
+
+    @classmethod
+    def topology(cls, mesh):
+        mesh.add("A")
+
+
+class SlowReaderAcrossThree(SlowReader, MeshTest):
+    far_name = "C"
+
+    @classmethod
+    def topology(cls, mesh):
+        mesh.line("ABC")
 
 
 class StoppedStreams(MeshTest):

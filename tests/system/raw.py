@@ -103,8 +103,12 @@ BODY = b"\x00\x53\x77\xa1\x05hello"
 class RawPeer:
     """One TCP connection. `expect(code)` waits for a frame with that performative, `expect_end` for its close."""
 
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), DEADLINE_S)
+    def __init__(self, port, receive_buffer=None):
+        self.socket = socket.socket()
+        if receive_buffer:  # counts for the window only if it is set before
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.settimeout(DEADLINE_S)
+        self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.input = b""
         self.ended = False
