@@ -171,6 +171,38 @@ void NodeDriver::handle(routing::Time now, const routing::Event& event) {
     carry_out();
 }
 
+// A line when a router can be reached for the first time, or no longer; its cost may change often.
+void NodeDriver::tell(const routing::RouteChange& route) {
+    const auto known = reachable_.find(route.router);
+    const bool reachable = !route.next_hops.empty();
+    if (reachable == (known != reachable_.end())) {
+        return;
+    }
+    const std::string name = reachable ? route.name : known->second;
+    if (reachable) {
+        reachable_.emplace(route.router, route.name);
+    } else {
+        reachable_.erase(known);
+    }
+    const auto left_out = router_lines_.take(latest_);
+    if (left_out && reachable) {
+        log::emit(log::Module::kRouterLs,
+                  log::Level::kInfo,
+                  "ROUTER_REACHABLE",
+                  "router={} cost={} left_out={}",
+                  log::value(name),
+                  route.cost,
+                  *left_out);
+    } else if (left_out) {
+        log::emit(log::Module::kRouterLs,
+                  log::Level::kNotice,
+                  "ROUTER_LOST",
+                  "router={} left_out={}",
+                  log::value(name),
+                  *left_out);
+    }
+}
+
 // In the order that routing::Effects asks for. Tables are changed in the builder only; the control
 // plane publishes once per burst.
 void NodeDriver::carry_out() {
@@ -182,6 +214,7 @@ void NodeDriver::carry_out() {
     }
     for (const routing::RouteChange& route : effects_.routes) {
         builder_.set_route(route.router, route.name, route.cost, route.next_hops);
+        tell(route);
     }
     if (effects_.topology) {
         builder_.set_topology(effects_.topology);

@@ -5,6 +5,7 @@
 
 #include "link/control_messages.h"
 #include "router/control_outlet.h"
+#include "router/line_budget.h"
 #include "router/session_recorder.h"
 #include "routing/forwarding_table.h"
 #include "routing/node.h"
@@ -67,8 +68,12 @@ class NodeDriver {
     [[nodiscard]] const link::ConnectionId* connection(routing::AdjacencyId adjacency) const;
 
   private:
+    // Half of a large mesh may come or go at once.
+    static constexpr std::uint32_t kRouterLinesPerMinute = 1000;
+
     void handle(routing::Time now, const routing::Event& event);
     void carry_out();
+    void tell(const routing::RouteChange& route);
     [[nodiscard]] std::optional<routing::AdjacencyId> adjacency(
         const link::ConnectionId& connection) const;
 
@@ -85,6 +90,8 @@ class NodeDriver {
     std::map<link::ConnectionId, std::uint32_t> retry_after_ms_;
     std::map<link::ConnectionId, routing::Cost> costs_;  // set before the adjacency was there
     routing::AdjacencyId last_adjacency_ = 0;
+    std::map<routing::RouterId, std::string> reachable_;
+    LineBudget router_lines_{kRouterLinesPerMinute};
 };
 
 }  // namespace amqmesh::router

@@ -160,6 +160,9 @@ const mesh = (() => {
       const above = wordy ? 38 : 13;
       return { x: spot.x, y: y < -0.3 ? spot.y - above : spot.y + 36 - near, anchor: "middle" };
     }
+    // At the edge there is no room beside it.
+    const room = wordy ? 130 : 60;
+    if (spot.x < room || spot.x > width - room) return { x: spot.x, y: spot.y + 36 - near, anchor: "middle" };
     return { x: spot.x + (x > 0 ? 26 - near : near - 26), y: spot.y + near / 3, anchor: x > 0 ? "start" : "end" };
   }
 

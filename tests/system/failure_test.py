@@ -109,8 +109,11 @@ class Failures(MeshTest):
         nodes[1].kill()
         self.clients.wait(lambda: all(one.done for one in flow.sent), "outcomes of what was under way")
         self.clients.never(lambda: flow.pump() or flow.count("accepted") > receiver.count, "accepted without arrival")
+        for lost in "BC":
+            self.assertRegex(nodes[0].log(), rf"notice ROUTER_LS ROUTER_LOST router={lost} ")
         nodes[1].start()
         flow.run_for_accepted(200)
+        self.assertEqual(2, nodes[0].log().count("ROUTER_LS ROUTER_REACHABLE router=C cost=2 "))
         self.check(flow, receiver)
 
     def test_the_consumers_node_is_killed_and_another_consumer_takes_over(self):
