@@ -296,6 +296,8 @@ struct Engine::Impl {
     Time last_received = 0;
     Time last_sent = 0;
     Time linger_until = 0;
+    std::optional<Time> tick_due;  // what tick() asked for
+    Time resumed = 0;              // when it came much too late
 
     // Input: bytes [in_begin, in_end) of in_chunk wait to be parsed; a short rest is kept in
     // `stash` while no chunk is held. A frame larger than a chunk either streams (transfer) or is

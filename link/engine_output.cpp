@@ -10,6 +10,9 @@ namespace amqmesh::link {
 namespace {
 
 constexpr std::uint32_t kOutgoingWindow = 0x7fffffffU;  ///< bounded by the peer's window instead
+/// A timer that comes later than this tells of a machine that was paused or a process that was
+/// stopped: nobody could be heard, so silence begins anew.
+constexpr Time kOverslept = 1 * routing::kSecond;
 /// The shortest interval at which we send heartbeats, whatever the peer asks for.
 constexpr Time kHeartbeatMin = 5 * routing::kMillisecond;
 
@@ -151,6 +154,9 @@ std::optional<Time> Engine::Impl::tick(Time at) {
     now = at;
     in_events = true;
     raise_due_events();
+    if (tick_due && now > *tick_due + kOverslept) {
+        resumed = now;
+    }
     std::optional<Time> next;
     const auto wake = [&next](Time when) { next = next ? std::min(*next, when) : when; };
 
@@ -164,7 +170,8 @@ std::optional<Time> Engine::Impl::tick(Time at) {
         }
     }
     if (phase == EnginePhase::kRunning && remote_open_seen && config.idle_timeout_ms > 0) {
-        const Time limit = last_received + config.idle_timeout_ms * routing::kMillisecond;
+        const Time limit =
+            std::max(last_received, resumed) + config.idle_timeout_ms * routing::kMillisecond;
         if (now >= limit) {
             fail({.name = "amqp:resource-limit-exceeded",
                   .description = "local-idle-timeout expired"});
@@ -207,6 +214,7 @@ std::optional<Time> Engine::Impl::tick(Time at) {
         rest_input();  // kept to be filled up, but nobody shares it any more
     }
     in_events = false;
+    tick_due = next;
     return next;
 }
 

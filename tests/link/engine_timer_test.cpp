@@ -49,6 +49,17 @@ TEST(EngineTimer, SilenceCloses) {
     EXPECT_EQ(peer.sent.back().code, 0x18U);
 }
 
+TEST(EngineTimer, OurOwnPauseIsNotThePeersSilence) {
+    RawPeer peer;
+    peer.establish();
+    EXPECT_EQ(peer.node.engine->tick(0), 16 * kSecond);
+    // Everything stood still for a minute.
+    EXPECT_EQ(peer.node.engine->tick(60 * kSecond), 76 * kSecond);
+    EXPECT_FALSE(peer.node.diary.closed);
+    peer.node.engine->tick(76 * kSecond);
+    EXPECT_TRUE(peer.node.diary.closed);
+}
+
 TEST(EngineTimer, HeartbeatsAtHalfOfWhatThePeerAsks) {
     RawPeer peer;
     peer.say(amqp_header() + open_frame(65536, 1000));
