@@ -42,6 +42,14 @@ ChunkRef ChunkPool::take() {
     return ChunkRef(chunk.release());  // owned by its count until give_back()
 }
 
+ChunkRef ChunkPool::adopt(std::string&& bytes) {
+    auto chunk = std::make_unique<Chunk>();
+    chunk->pool = this;
+    chunk->adopted = std::move(bytes);
+    ++live_;
+    return ChunkRef(chunk.release());
+}
+
 std::size_t ChunkPool::trim() {
     const auto freed = idle_.size() * kChunkBytes;
     idle_.clear();
@@ -52,7 +60,7 @@ void ChunkPool::give_back(Chunk* chunk) {
     AMQMESH_DEBUG_ASSERT(live_ > 0);
     --live_;
     std::unique_ptr<Chunk> owned(chunk);
-    if (idle_.size() < idle_max_) {
+    if (owned->bytes && idle_.size() < idle_max_) {
         idle_.push_back(std::move(owned));
     }
 }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -16,11 +17,13 @@ namespace amqmesh::link {
 
 class ChunkPool;
 
-/// Fixed-size buffer with an intrusive count; made and recycled by ChunkPool.
+/// Fixed-size buffer with an intrusive count, made and recycled by ChunkPool; or somebody else's
+/// bytes that it has taken over.
 struct Chunk {
     ChunkPool* pool = nullptr;  // not owned
     std::uint32_t references = 0;
     std::unique_ptr<std::byte[]> bytes;  // NOLINT(modernize-avoid-c-arrays): a run-time length
+    std::string adopted;                 ///< instead of `bytes`
 };
 
 /// Shared ownership of a chunk within one worker.
@@ -55,6 +58,8 @@ class ChunkPool {
     ChunkPool& operator=(const ChunkPool&) = delete;
 
     ChunkRef take();
+    /// A chunk that holds `bytes`, of any length; they go with its last reference.
+    ChunkRef adopt(std::string&& bytes);
 
     /// Gives the idle ones back. Their bytes.
     std::size_t trim();

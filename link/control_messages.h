@@ -234,7 +234,8 @@ struct CloseAll {
     Condition condition;
 };
 
-/// A message that the node itself sends (management replies), pre-settled.
+/// A message that the node itself sends (management replies), pre-settled. Best sent to the worker
+/// that has the receiver's connection: between workers it is copied.
 struct Originate {
     std::string address;  ///< as a client would write it
     std::string message;  ///< encoded AMQP message

@@ -276,7 +276,7 @@ void DataPlane::Impl::execute(command::CloseAll& close) {
 }
 
 void DataPlane::Impl::execute(command::Originate& originate) {
-    forwarder.originate(originate.address, std::as_bytes(std::span(originate.message)));
+    forwarder.originate(originate.address, std::move(originate.message));
 }
 
 void DataPlane::Impl::execute(command::TakeSnapshot& snapshot) {

@@ -64,7 +64,7 @@ class Forwarder {
     [[nodiscard]] bool pins_due() const { return !unpinned_.empty(); }
 
     /// A message of the node itself, pre-settled.
-    void originate(std::string_view address, std::span<const std::byte> message);
+    void originate(std::string_view address, std::string&& message);
     /// Parked deliveries whose time is over are released. When to call next.
     std::optional<Time> tick();
     /// Marks a part of the deliveries that have become stuck. When to call next.

@@ -715,7 +715,7 @@ void Forwarder::on_incoming_gone(Connection& connection, IncomingLink& link) {
     }
 }
 
-void Forwarder::originate(std::string_view address, std::span<const std::byte> message) {
+void Forwarder::originate(std::string_view address, std::string&& message) {
     const auto key = routing::parse_address(address, plane_.table->self_name());
     if (!key) {
         return;
@@ -745,7 +745,9 @@ void Forwarder::originate(std::string_view address, std::span<const std::byte> m
         std::uint32_t cursor = in.label.sequence;
         choose_by_key(in, *route, cursor);
     }
-    forward(slot, {}, {message, nullptr, false});
+    // Not copied on its way to the socket: it may be megabytes, and everybody else would wait.
+    const ChunkRef owner = plane_.pool.adopt(std::move(message));
+    forward(slot, {}, {std::as_bytes(std::span(owner.get()->adopted)), &owner, false});
 }
 
 }  // namespace amqmesh::link

@@ -61,7 +61,8 @@ void Forwarder::offer(std::uint32_t slot,
 
 void Forwarder::place(std::uint32_t out_slot, const Target& target, const Payload& payload) {
     auto& out = plane_.outgoing.at(out_slot);
-    out.streaming = out.streaming || payload.more;
+    // What is longer than a frame between routers would keep the short ones waiting there.
+    out.streaming = out.streaming || payload.more || payload.bytes.size() > ChunkPool::kChunkBytes;
     out.complete = !payload.more;
     out.to_mesh = target.kind == Target::Kind::kNeighbour;
     if (target.kind == Target::Kind::kQueue) {

@@ -1,6 +1,7 @@
 #include "router/control_plane.h"
 
 #include "router/log.h"
+#include "routing/address_key.h"
 
 #include <algorithm>
 #include <string>
@@ -30,6 +31,26 @@ std::shared_ptr<const routing::Topology> lone_topology(const Configuration& conf
     topology.no_transit = {false};
     topology.first = {0, 0};
     return std::make_shared<const routing::Topology>(std::move(topology));
+}
+
+// The worker that has the receiver's connection, or the one towards it; any for other cases, which
+// that worker forwards.
+std::uint16_t worker_towards(const routing::ForwardingTable& table, std::string_view address) {
+    const auto key = routing::parse_address(address, table.self_name());
+    if (!key) {
+        return 0;
+    }
+    const routing::RouterRoute* router = nullptr;
+    if (key->kind == routing::AddressClass::kTopological) {
+        router = table.route(routing::router_id(key->router));
+    } else if (const auto* route = table.find(routing::hash_key(key->key())); route != nullptr) {
+        if (!route->local.empty()) {
+            return route->local.front().id.connection.worker;
+        }
+        router = route->remote.empty() ? nullptr : table.route(route->remote.front());
+    }
+    return router == nullptr || router->next_hops.empty() ? std::uint16_t{0}
+                                                          : router->next_hops.front().worker;
 }
 
 }  // namespace
@@ -379,7 +400,8 @@ void ControlPlane::on_request(link::report::ManagementRequest&& request) {
 }
 
 void ControlPlane::originate(std::string&& address, std::string&& message) {
-    if (!outlet_.send(0, link::command::Originate{std::move(address), std::move(message)})) {
+    const std::uint16_t worker = worker_towards(*table_, address);
+    if (!outlet_.send(worker, link::command::Originate{std::move(address), std::move(message)})) {
         log::emit(log::Module::kAgent,
                   log::Level::kWarning,
                   "REPLY_DROPPED",

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace amqmesh::link::test {
 
 TEST(Chunk, IsRecycledWhenTheLastReferenceGoes) {
@@ -41,6 +45,20 @@ TEST(Chunk, PoolKeepsNoMoreIdleThanAllowed) {
     EXPECT_EQ(pool.live(), 5U);
     taken.clear();
     EXPECT_EQ(pool.live(), 0U);
+}
+
+TEST(Chunk, AdoptedBytesAreNotCopiedAndNotRecycled) {
+    ChunkPool pool;
+    std::string bytes(100'000, 'x');
+    const char* at = bytes.data();
+    {
+        const ChunkRef one = pool.adopt(std::move(bytes));
+        EXPECT_EQ(one.get()->adopted.data(), at);
+        EXPECT_EQ(one.get()->adopted.size(), 100'000U);
+        EXPECT_EQ(pool.live(), 1U);
+    }
+    EXPECT_EQ(pool.live(), 0U);
+    EXPECT_TRUE(pool.take().get()->bytes) << "a chunk to read into";
 }
 
 }  // namespace amqmesh::link::test

@@ -635,6 +635,25 @@ TEST_P(Plane, ManagementRequestsReachTheNode) {
     EXPECT_TRUE(asking.received[0].settled);
 }
 
+TEST_P(Plane, LongAnswersOfTheNodeGoOutAsTheReceiversWindowAllows) {
+    const auto body = [](char fill) { return std::string(1'500'000, fill); };
+    auto& asking = client();
+    const auto replies = asking.dynamic_receiver(1);
+    world_.run();
+    const std::string address = *asking.attached[replies].source.address;
+    for (const char fill : {'a', 'b'}) {
+        node_->command(0, command::Originate{address, body(fill)}, world_.now);
+    }
+    world_.run();
+    ASSERT_EQ(asking.received.size(), 1U) << "the credit is spent";
+    EXPECT_TRUE(asking.received[0].complete);
+    EXPECT_EQ(asking.received[0].body, body('a'));
+    asking.engine.set_credit(replies, 1);
+    world_.run();
+    ASSERT_EQ(asking.received.size(), 2U);
+    EXPECT_EQ(asking.received[1].body, body('b'));
+}
+
 TEST_P(Plane, BytesMayComeInAnyPieces) {
     world_.piece = 7;
     auto& receiver = client();

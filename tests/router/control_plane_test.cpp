@@ -1,6 +1,7 @@
 // The control plane's decisions, with vectors where workers and sockets would be.
 #include "router/control_plane.h"
 
+#include "mgmt/message.h"
 #include "router/log.h"
 #include "routing/address_key.h"
 
@@ -380,6 +381,33 @@ TEST(ControlPlane, a_worker_that_hangs_is_told) {
     EXPECT_TRUE(outlet.take<link::command::TakeSnapshot>().empty()) << "one question at a time";
     answer(1, asked[1].request);
     EXPECT_EQ(plane.stalled_workers(68 * kSecond), "");
+}
+
+TEST_F(Pair, an_answer_goes_to_the_worker_that_has_the_askers_connection) {
+    connect();
+    pass(20 * kMillisecond);
+    link::report::ConsumerUp asker = consumer_up("Ltemp.x", 1);
+    asker.consumer.id.connection = {.worker = 3, .slot = 9, .generation = 2};
+    a_.on_report(now_, asker);
+    const auto worker_for = [this](const std::string& address) {
+        a_out_.sent.clear();
+        const std::string question =
+            mgmt::encode_request({.to = "$management",
+                                  .reply_to = address,
+                                  .correlation = "1",
+                                  .properties = {{"operation", "GET-TYPES"}}});
+        a_.on_report(now_, link::report::ManagementRequest{question});
+        for (const auto& [worker, command] : a_out_.sent) {
+            if (std::holds_alternative<link::command::Originate>(command)) {
+                return int{worker};
+            }
+        }
+        return -1;
+    };
+    EXPECT_EQ(worker_for("amqp:/_local/temp.x"), 3);
+    EXPECT_EQ(worker_for("amqp:/_topo/0/B/temp.y"), 1) << "the neighbour's connection";
+    EXPECT_EQ(worker_for("amqp:/_topo/0/nobody/temp.y"), 0);
+    EXPECT_EQ(worker_for("nowhere"), 0);
 }
 
 TEST_F(Pair, one_node_asks_the_others_management) {
