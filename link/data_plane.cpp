@@ -46,6 +46,7 @@ struct DataPlane::Impl {
     Plane plane;
     Forwarder forwarder;
     std::deque<SnapshotJob> snapshots;  // the first is under way
+    Time next_piece = 0;                // of it
     Time next_life = 0;
     std::vector<LinkKey> starved;  // links that got less credit than they may have
     bool was_tight = false;
@@ -174,16 +175,23 @@ void DataPlane::flush(Time now) {
             }
         }
     }
-    if (!impl_->snapshots.empty() && impl_->snapshots.front().advance(plane, impl_->forwarder)) {
-        plane.outlet.report(impl_->snapshots.front().take());
-        impl_->snapshots.pop_front();
+    if (!impl_->snapshots.empty() && now >= impl_->next_piece) {
+        impl_->next_piece = now + SnapshotJob::kPause;
+        if (impl_->snapshots.front().advance(plane, impl_->forwarder)) {
+            plane.outlet.report(impl_->snapshots.front().take());
+            impl_->snapshots.pop_front();
+        }
     }
+}
+
+std::optional<Time> DataPlane::next_flush() const {
+    return impl_->snapshots.empty() ? std::nullopt : std::optional<Time>(impl_->next_piece);
 }
 
 bool DataPlane::needs_flush() const {
     const auto& plane = impl_->plane;
-    return !plane.dirty.empty() || !impl_->snapshots.empty() || !plane.credit_due.empty() ||
-           impl_->forwarder.demand_due() || impl_->forwarder.pins_due() ||
+    return !plane.dirty.empty() || !plane.credit_due.empty() || impl_->forwarder.demand_due() ||
+           impl_->forwarder.pins_due() ||
            std::ranges::any_of(plane.batches,
                                [](const CrossBatch& batch) { return !batch.bytes.empty(); });
 }
@@ -280,7 +288,8 @@ void DataPlane::Impl::execute(command::Originate& originate) {
 }
 
 void DataPlane::Impl::execute(command::TakeSnapshot& snapshot) {
-    // As many as the management agent's queries under way.
+    // As many as the management agent's queries under way. One begins at once if it is alone.
+    next_piece = snapshots.empty() ? 0 : next_piece;
     snapshots.emplace_back(snapshot);
 }
 

@@ -93,6 +93,8 @@ class DataPlane {
     void flush(Time now);
     /// True while flush() has something to do (batches that were refused, too).
     [[nodiscard]] bool needs_flush() const;
+    /// When flush() has something to do even if nothing happens until then.
+    [[nodiscard]] std::optional<Time> next_flush() const;
     /// Plane-wide timers (life signs of neighbours, parked deliveries). When to call next.
     std::optional<Time> tick(Time now);
 

@@ -172,7 +172,7 @@ bool SnapshotJob::copy_addresses(const Plane& plane) {
     const auto& all = plane.all_address_counters();
     auto& copied = snapshot_->addresses;
     const std::size_t begin = copied.size();
-    const std::size_t end = std::min<std::size_t>(all.size(), begin + std::size_t{4} * kPiece);
+    const std::size_t end = std::min<std::size_t>(all.size(), begin + std::size_t{8} * kPiece);
     copied.insert(copied.end(),
                   all.begin() + static_cast<std::ptrdiff_t>(begin),
                   all.begin() + static_cast<std::ptrdiff_t>(end));

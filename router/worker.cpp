@@ -97,8 +97,12 @@ struct Worker::Impl final : link::PlaneOutlet, SocketHost {
         if (flush_due) {
             return 0;
         }
-        const std::optional<routing::Time> next = deadline_queue.next();
-        return plane_deadline && (!next || *plane_deadline < *next) ? plane_deadline : next;
+        std::optional<routing::Time> next = deadline_queue.next();
+        for (const std::optional<routing::Time>& other :
+             {plane_deadline, data_plane.next_flush()}) {
+            next = other && (!next || *other < *next) ? other : next;
+        }
+        return next;
     }
 
     void drain_mailboxes() {
@@ -286,6 +290,9 @@ struct Worker::Impl final : link::PlaneOutlet, SocketHost {
         if (plane_deadline && time >= *plane_deadline) {
             flush_due = true;
             tick_plane();
+        }
+        if (const auto next = data_plane.next_flush(); next && time >= *next) {
+            flush_due = true;
         }
     }
 
