@@ -20,6 +20,7 @@ namespace {
 // One connection may not keep the others waiting: so many reads or writes a turn.
 constexpr int kReadsPerTurn = 4;
 constexpr int kWritesPerTurn = 8;
+constexpr std::size_t kWriteBytesPerTurn = std::size_t{256} << 10U;
 constexpr std::size_t kSlicesMax = 64;
 // The same in time, for bytes that ask for much (attaches to a session of thousands of links, say):
 // a connection that needs more for one read is read in smaller steps.
@@ -31,6 +32,20 @@ constexpr routing::Time kTickInterval = 100 * routing::kMillisecond;
 constexpr routing::Time kLinger = 500 * routing::kMillisecond;
 constexpr std::size_t kLingerBytesMax = 4U << 20U;
 constexpr const char* kNoClose = "the peer closed the socket";
+
+/// Keeps the first `limit` bytes of `slices`. How many.
+std::size_t cut(std::span<iovec>& slices, std::size_t limit) {
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+        iovec& slice = slices[i];
+        slice.iov_len = std::min(slice.iov_len, limit - bytes);
+        bytes += slice.iov_len;
+        if (bytes == limit) {
+            slices = slices.first(i + 1);
+        }
+    }
+    return bytes;
+}
 
 bool is_would_block(int error) {
     return error == EAGAIN;  // EWOULDBLOCK is the same number on Linux
@@ -158,19 +173,18 @@ void AmqpSocket::start_write() {
         return;
     }
     link::DataPlane& plane = host_.plane();
-    std::array<iovec, kSlicesMax> slices;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-    for (int turn = 0; turn < kWritesPerTurn; ++turn) {
-        const std::size_t count = plane.output(id_, slices);
-        if (count == 0) {
+    std::array<iovec, kSlicesMax> room;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    std::size_t left = kWriteBytesPerTurn;
+    for (int turn = 0; turn < kWritesPerTurn && left > 0; ++turn) {
+        std::span slices(room.data(), plane.output(id_, room));
+        if (slices.empty()) {
             break;
         }
-        std::size_t wanted = 0;
-        for (const iovec& slice : std::span(slices).first(count)) {
-            wanted += slice.iov_len;
-        }
+        const std::size_t wanted = cut(slices, left);
+        left -= wanted;
         msghdr message{};
         message.msg_iov = slices.data();
-        message.msg_iovlen = count;
+        message.msg_iovlen = slices.size();
         const ssize_t sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR) {
             continue;
