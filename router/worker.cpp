@@ -4,10 +4,12 @@
 #include "router/clock.h"
 #include "router/deadline_queue.h"
 #include "router/poller.h"
+#include "router/time_slice.h"
 
 #include <pthread.h>
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -25,6 +27,9 @@ constexpr std::size_t kChangedAddressesMax = 4096;
 constexpr int kDeadlinesPerTurn = 256;
 // While there is traffic the plane's own timers are looked at this often.
 constexpr routing::Time kPlaneTickInterval = 20 * routing::kMillisecond;
+// A message is not to wait for the end of the turn that the control thread, or some other program,
+// has just begun.
+constexpr std::chrono::microseconds kTimeSlice{300};
 
 }  // namespace
 
@@ -348,6 +353,7 @@ void Worker::start() {
     impl_->thread = std::thread([impl = impl_.get()] {
         const std::string name = "worker-" + std::to_string(impl->options.index);
         pthread_setname_np(pthread_self(), name.c_str());
+        set_time_slice(kTimeSlice);  // a kernel that does not know it shares as it always did
         impl->run();
     });
 }
