@@ -31,7 +31,7 @@ enum class Mark : std::uint8_t {
     kBuckets,             ///< a big table was compared by buckets
     kManyParts,           ///< a table took more than one message
     kReissued,            ///< our table was numbered anew
-    kSpfAvoided,          ///< a change of the graph that changes no route
+    kSpfAvoided,          ///< a change of the graph that changes no distance
     kSpfLater,            ///< shortest paths were put off in a storm of changes
     kRepair,              ///< databases differed with nothing under way
     kCount

@@ -232,9 +232,11 @@ void Node::Impl::finish_step() {
             schedule_.on_run(
                 now_, routes_.topology()->ids.size(), routes_.topology()->edges.size());
             topology_dirty_ = false;
+            choose_again_from_ = 0;
         }
     } else if (topology_dirty_) {
-        routes_.update_topology(lsdb_, rid_, *effects_);
+        const RouterId from = std::exchange(choose_again_from_, 0);
+        routes_.update_topology(lsdb_, rid_, from, *effects_);
         topology_dirty_ = false;
     }
     for (auto& [link, adjacency] : adjacencies_) {

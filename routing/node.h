@@ -40,7 +40,9 @@ struct Config {
     std::string area = "0";  ///< neighbours must have the same
     std::uint32_t heartbeat_ms = 300;  ///< what we promise to send at least, and expect
     std::uint32_t detect_mult = 3;     ///< silence of heartbeat x this is loss
-    std::uint32_t max_paths = 1;       ///< equal-cost next hops kept per destination, 1..8
+    /// Preferences among equally short paths, 1..8: so many can be in use side by side. Where not
+    /// all routers have the same number, fewer things are promised of loops (routing/spf.h).
+    std::uint32_t max_paths = 1;
     Limits limits = {};
 };
 
@@ -136,7 +138,9 @@ struct Send {
     std::string bytes;
 };
 
-/// The route to one router changed. `next_hops` empty: unreachable, from this moment on.
+/// The route to one router changed. `next_hops`: one that all flows take, or one per preference
+/// (routing/spf.h), where the same may be there several times; empty: unreachable, from this moment
+/// on.
 struct RouteChange {
     RouterId router = 0;
     std::string name;

@@ -186,11 +186,17 @@ void Node::Impl::on_graph_change(const GraphChange& change) {
         return;
     }
     counters_.last_topology_change = now_;
-    if (!schedule_.due() && !routes_.relevant(change)) {
-        ++counters_.spf_avoided;
-        mark(Mark::kSpfAvoided);
-        topology_dirty_ = true;
-        return;
+    // (What is judged by is the graph of the last step: of several changes in one, the others may
+    // stand in for each other.)
+    if (!schedule_.due() && !topology_dirty_) {
+        const Routes::Relevance relevance = routes_.relevance(change);
+        if (!relevance.run) {
+            ++counters_.spf_avoided;
+            mark(Mark::kSpfAvoided);
+            topology_dirty_ = true;
+            choose_again_from_ = relevance.from;
+            return;
+        }
     }
     // A link of our own is good news that does not wait either: others count on us for it.
     if (!change_since_) {

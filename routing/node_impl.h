@@ -159,6 +159,7 @@ struct Node::Impl {
     Routes routes_;
     SpfSchedule schedule_;
     bool topology_dirty_ = false;
+    RouterId choose_again_from_ = 0;    // with topology_dirty_: Routes::update_topology()
     std::optional<Time> change_since_;  // of the graph, not in the routes yet
     OwnAddresses own_addresses_;
     std::map<Slot, Time> deferred_;  // records above their origin's arrival limit

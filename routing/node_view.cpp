@@ -78,7 +78,11 @@ NodeView Node::Impl::view(Time now) const {
         if (const auto route = routes_.find(rid)) {
             router.reachable = true;
             router.cost = route->cost;
-            router.next_hops.assign(route->next_hops.begin(), route->next_hops.end());
+            for (const AdjacencyId hop : route->next_hops) {
+                if (std::ranges::find(router.next_hops, hop) == router.next_hops.end()) {
+                    router.next_hops.push_back(hop);
+                }
+            }
             const auto first = adjacencies_.find(route->next_hops.front());
             if (first != adjacencies_.end() && first->second.peer != rid) {
                 router.next_hop_name = first->second.peer_name;

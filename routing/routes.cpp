@@ -1,9 +1,9 @@
 #include "routing/routes.h"
 
+#include "routing/choose_again.h"
 #include "routing/hash.h"
 
 #include <algorithm>
-#include <array>
 #include <tuple>
 #include <utility>
 
@@ -125,16 +125,20 @@ std::uint32_t Routes::distance(std::uint32_t index) const {
     return index < spf_.distance.size() ? spf_.distance[index] : kUnreachable;
 }
 
-bool Routes::relevant(const GraphChange& change) const {
+Routes::Relevance Routes::relevance(const GraphChange& change) const {
     const bool transit = change.transit_gained || change.transit_lost;
     if (!topology_ || (transit && crossable(change.router))) {
-        return true;
+        return {true, 0};
     }
     // Two links may stand in for each other, so that only one alone can be missed.
     const bool several = transit || change.edges.size() > 1;
-    return std::any_of(change.edges.begin(), change.edges.end(), [&](const EdgeChange& edge) {
-        return relevant(edge, several);
-    });
+    Relevance sum;
+    for (const EdgeChange& edge : change.edges) {
+        const Relevance one = relevance(edge, several);
+        sum.run = sum.run || one.run || (several && one.from != 0);
+        sum.from = one.from;
+    }
+    return sum;
 }
 
 // Whether a shortest path leads, or would lead, through the router if others may cross it.
@@ -149,7 +153,8 @@ bool Routes::crossable(RouterId rid) const {
     });
 }
 
-bool Routes::relevant(const EdgeChange& edge, bool several) const {
+Routes::Relevance Routes::relevance(const EdgeChange& edge, bool several) const {
+    constexpr Relevance kRun = {true, 0};
     std::uint32_t near = topology_->index_of(edge.a);
     std::uint32_t far = topology_->index_of(edge.b);
     if (distance(near) > distance(far)) {
@@ -157,38 +162,41 @@ bool Routes::relevant(const EdgeChange& edge, bool several) const {
     }
     // Distances only grow over the link in the direction from its nearer end.
     if (distance(near) == kUnreachable) {
-        return false;
+        return {};
     }
     if (near != topology_->self && topology_->no_transit[near]) {
-        return false;
+        return {};
     }
     if (distance(far) == kUnreachable) {
-        return true;
+        return kRun;
     }
     const std::uint32_t gap = distance(far) - distance(near);
     if (near == topology_->self) {
         // Which of our own links it is stands nowhere here: any of the shortest may be the one.
-        return (edge.before != 0 && edge.before <= gap) || (edge.after != 0 && edge.after <= gap);
+        return {(edge.before != 0 && edge.before <= gap) || (edge.after != 0 && edge.after <= gap),
+                0};
     }
     const bool used = edge.before != 0 && gap == edge.before;
     const bool as_good = edge.after != 0 && gap == edge.after;
     const bool better = edge.after != 0 && edge.after < gap;
-    if (better || (used && several)) {
-        return true;
+    if (better || (used && (several || !replaceable(near, far, edge.before)))) {
+        return kRun;
     }
-    if (max_paths_ == 1) {
-        // Only the chosen path counts, there and for whatever compares itself with it further on.
-        const std::uint64_t tie = spf_.tie[near] + tie_of(edge.a, edge.b);
-        return (used && tie == spf_.tie[far]) || (as_good && tie < spf_.tie[far]);
+    // By any preference only the chosen path counts, there and for whatever compares itself with it
+    // further on.
+    const auto near_ties = spf_.ties_of(near);
+    const auto far_ties = spf_.ties_of(far);
+    for (std::uint32_t p = 0; p < max_paths_; ++p) {
+        const std::int64_t tie = near_ties[p] + tie_of(edge.a, edge.b, p);
+        if ((used && tie == far_ties[p]) || (as_good && tie < far_ties[p])) {
+            return {false, topology_->ids[far]};
+        }
     }
-    return (used && !replaceable(near, far, edge.before)) || (as_good && adds_hops(near, far));
+    return {};
 }
 
-// Whether `far` keeps its distance and first hops without one link of that cost from `near`.
+// Whether `far` keeps its distance without one link of that cost from `near`.
 bool Routes::replaceable(std::uint32_t near, std::uint32_t far, Cost cost) const {
-    std::array<AdjacencyId, kPathsMax> hops{};
-    const auto into = std::span(hops).first(max_paths_);
-    std::uint8_t count = 0;
     bool left_out = false;
     for (const Topology::Edge& edge : edges_of(*topology_, far)) {
         if (!left_out && edge.to == near && edge.cost == cost) {
@@ -196,40 +204,50 @@ bool Routes::replaceable(std::uint32_t near, std::uint32_t far, Cost cost) const
             continue;
         }
         const bool crossed = edge.to == topology_->self || !topology_->no_transit[edge.to];
-        if (!crossed || distance(edge.to) == kUnreachable ||
-            distance(edge.to) + edge.cost != distance(far)) {
-            continue;
+        if (crossed && distance(edge.to) != kUnreachable &&
+            distance(edge.to) + edge.cost == distance(far)) {
+            return true;
         }
-        if (edge.to == topology_->self) {
-            return false;  // a link of our own: rare, and its number is at our end
-        }
-        count = merge_hops(into, count, spf_.next_hops(edge.to));
     }
-    return std::ranges::equal(into.first(count), spf_.next_hops(far));
+    return false;
 }
 
-bool Routes::adds_hops(std::uint32_t near, std::uint32_t far) const {
-    std::array<AdjacencyId, kPathsMax> hops{};
-    const auto into = std::span(hops).first(max_paths_);
-    const auto before = spf_.next_hops(far);
-    std::ranges::copy(before, into.begin());
-    const std::uint8_t count =
-        merge_hops(into, static_cast<std::uint8_t>(before.size()), spf_.next_hops(near));
-    return !std::ranges::equal(into.first(count), before);
+void Routes::choose_again(RouterId from, Effects& effects) {
+    const std::uint32_t start = topology_->index_of(from);
+    if (start == Topology::npos || start == topology_->self ||
+        spf_.distance[start] == kUnreachable) {
+        return;
+    }
+    const std::vector<AdjacencyId> hops = spf_.hops;
+    for (const std::uint32_t index : choose_again_from(*topology_, spf_, start)) {
+        const std::size_t first = std::size_t{index} * max_paths_;
+        const auto now = std::span(spf_.hops).subspan(first, max_paths_);
+        if (!std::ranges::equal(now, std::span(hops).subspan(first, max_paths_))) {
+            const Route route = *at(index);
+            effects.routes.push_back({topology_->ids[index],
+                                      topology_->names[index],
+                                      route.cost,
+                                      {route.next_hops.begin(), route.next_hops.end()}});
+        }
+    }
 }
 
 void Routes::publish(Topology topology, Effects& effects) {
     topology.version = ++version_;
+    topology.preferences = max_paths_;
     topology_ = std::make_shared<const Topology>(std::move(topology));
     effects.topology = topology_;
 }
 
-void Routes::update_topology(const Lsdb& lsdb, RouterId self, Effects& effects) {
+void Routes::update_topology(const Lsdb& lsdb, RouterId self, RouterId from, Effects& effects) {
     Topology next = build_topology(lsdb, self);
     if (!topology_ || next.ids != topology_->ids) {
         compute(std::move(next), effects);  // no matter for any route, but all is kept by index
     } else if (next.digest != topology_->digest || !same_adjacencies(next, *topology_)) {
         publish(std::move(next), effects);
+        if (from != 0) {
+            choose_again(from, effects);
+        }
     }
 }
 

@@ -21,18 +21,25 @@ class Routes {
   public:
     struct Route {
         std::uint32_t cost = 0;
-        std::span<const AdjacencyId> next_hops;  ///< never empty; valid until the next run
+        /// One per preference (routing/spf.h), or a single one; valid until the next run.
+        std::span<const AdjacencyId> next_hops;
     };
 
     explicit Routes(std::uint32_t max_paths) : max_paths_(max_paths) {}
 
-    /// Whether the change alters any distance or first hop, by the last run's (ROUTING 1.5, filters
-    /// b and c). A change of one link costs O(its ends' links); of several at once, the answer may
-    /// be a needless yes.
-    [[nodiscard]] bool relevant(const GraphChange& change) const;
+    /// What a change does to distances and paths.
+    struct Relevance {
+        bool run = false;   ///< everything has to be computed anew
+        RouterId from = 0;  ///< or only choices among equal paths, from this router on; 0: none
+    };
 
-    /// Takes the new graph without running: the change was irrelevant.
-    void update_topology(const Lsdb& lsdb, RouterId self, Effects& effects);
+    /// By the last run's (ROUTING 1.5, filters b and c). A change of one link costs O(its ends'
+    /// links); of several at once, the answer may be a needless run. REQUIRES: what earlier ones
+    /// asked for is done, or else only a run is sure to be right.
+    [[nodiscard]] Relevance relevance(const GraphChange& change) const;
+
+    /// Takes the new graph without running; only choices from that router on are made again.
+    void update_topology(const Lsdb& lsdb, RouterId self, RouterId from, Effects& effects);
 
     /// Recomputes everything and appends what changed.
     void run(const Lsdb& lsdb, RouterId self, Effects& effects);
@@ -60,9 +67,9 @@ class Routes {
     [[nodiscard]] std::optional<Route> at(std::uint32_t index) const;
     [[nodiscard]] std::uint32_t distance(std::uint32_t index) const;
     [[nodiscard]] bool crossable(RouterId rid) const;
-    [[nodiscard]] bool relevant(const EdgeChange& edge, bool several) const;
+    [[nodiscard]] Relevance relevance(const EdgeChange& edge, bool several) const;
     [[nodiscard]] bool replaceable(std::uint32_t near, std::uint32_t far, Cost cost) const;
-    [[nodiscard]] bool adds_hops(std::uint32_t near, std::uint32_t far) const;
+    void choose_again(RouterId from, Effects& effects);
 
     std::uint32_t max_paths_;
     std::uint64_t version_ = 0;

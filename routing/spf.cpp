@@ -1,11 +1,14 @@
 #include "routing/spf.h"
 
 #include "routing/assert.h"
+#include "routing/choose_again.h"
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
+#include <limits>
+#include <set>
 #include <utility>
 
 namespace amqmesh::routing {
@@ -94,77 +97,144 @@ void run_dijkstra(const Topology& topology,
 
 }  // namespace
 
-std::uint8_t merge_hops(std::span<AdjacencyId> into,
-                        std::uint8_t count,
-                        std::span<const AdjacencyId> from) {
-    for (const AdjacencyId hop : from) {
-        const auto used = into.first(count);
-        const auto at = std::lower_bound(used.begin(), used.end(), hop);
-        if (at != used.end() && *at == hop) {
-            continue;
-        }
-        const auto position = static_cast<std::size_t>(at - used.begin());
-        if (position == into.size()) {
-            continue;
-        }
-        if (count < into.size()) {
-            ++count;
-        }
-        for (std::size_t i = count - std::size_t{1}; i > position; --i) {
-            into[i] = into[i - 1];
-        }
-        into[position] = hop;
-    }
-    return count;
-}
-
-std::uint64_t tie_of(RouterId a, RouterId b) {
-    std::uint64_t mixed = ((a + b) * 0x9e3779b97f4a7c15ULL) ^ (a ^ b);
-    mixed = (mixed ^ (mixed >> 32U)) * 0xd6e8feb86659fd93ULL;
-    return (mixed ^ (mixed >> 32U)) >> 20U;  // a million of them fit into a sum
-}
-
 namespace {
 
-void compute_single_paths(const Topology& topology, Spf& spf) {
-    spf.tie.assign(topology.ids.size(), 0);
-    const auto on_edge = [&](std::uint32_t from, const Topology::Edge& edge, bool shorter) {
-        const std::uint64_t tie = spf.tie[from] + tie_of(topology.ids[from], topology.ids[edge.to]);
-        if (shorter || tie < spf.tie[edge.to]) {
-            spf.tie[edge.to] = tie;
-            spf.hops[edge.to] = from == topology.self ? edge.adjacency : spf.hops[from];
-            spf.count[edge.to] = 1;
-        }
-    };
-    run_dijkstra(topology, topology.self, spf.distance, on_edge);
+// Both preferences of a pair share it.
+std::int64_t tie_of_pair(RouterId a, RouterId b, std::uint32_t pair) {
+    const std::uint64_t salt = 0x9e3779b97f4a7c15ULL * (2 * pair + std::uint64_t{1});
+    std::uint64_t mixed = ((a + b) * salt) ^ (a ^ b);
+    mixed = (mixed ^ (mixed >> 32U)) * 0xd6e8feb86659fd93ULL;
+    mixed ^= mixed >> 32U;
+    constexpr std::int64_t kHalf = std::int64_t{1} << 43U;  // a million of them fit into a sum
+    return static_cast<std::int64_t>(mixed >> 20U) - kHalf;
 }
 
-}  // namespace
+// Connections in parallel are alike to every preference; they share the flows.
+AdjacencyId own_link(const Topology& topology,
+                     std::uint32_t to,
+                     Cost cost,
+                     std::uint32_t preference) {
+    const auto own = std::span(topology.edges)
+                         .subspan(topology.first[topology.self],
+                                  topology.first[topology.self + std::size_t{1}] -
+                                      topology.first[topology.self]);
+    const auto links =
+        std::ranges::equal_range(own, std::pair(to, cost), {}, [](const Topology::Edge& edge) {
+            return std::pair(edge.to, edge.cost);
+        });
+    const std::size_t link = (preference + preference / 2) % links.size();
+    return (links.begin() + static_cast<std::ptrdiff_t>(link))->adjacency;
+}
 
-Spf compute_spf(const Topology& topology, std::uint32_t max_paths) {
+Spf compute_from(const Topology& topology, std::uint32_t source, std::uint32_t max_paths) {
     AMQMESH_ASSERT(max_paths >= 1 && max_paths <= kPathsMax);
-    AMQMESH_ASSERT(topology.self < topology.ids.size());
+    AMQMESH_ASSERT(source < topology.ids.size());
     const std::size_t n = topology.ids.size();
     Spf spf;
     spf.max_paths = max_paths;
     spf.hops.assign(n * max_paths, 0);
-    spf.count.assign(n, 0);
-    if (max_paths == 1) {
-        compute_single_paths(topology, spf);
-        return spf;
-    }
+    spf.ties.assign(n * max_paths, 0);
     const auto on_edge = [&](std::uint32_t from, const Topology::Edge& edge, bool shorter) {
-        const std::span<AdjacencyId> into =
-            std::span(spf.hops).subspan(std::size_t{edge.to} * max_paths, max_paths);
-        const std::uint8_t before = shorter ? std::uint8_t{0} : spf.count[edge.to];
-        if (from == topology.self) {
-            spf.count[edge.to] = merge_hops(into, before, std::span(&edge.adjacency, 1));
-        } else {
-            spf.count[edge.to] = merge_hops(into, before, spf.next_hops(from));
+        const std::size_t near = std::size_t{from} * max_paths;
+        const std::size_t far = std::size_t{edge.to} * max_paths;
+        std::int64_t length = 0;
+        for (std::uint32_t p = 0; p < max_paths; ++p) {
+            length = p % 2 == 0 ? tie_of_pair(topology.ids[from], topology.ids[edge.to], p / 2)
+                                : -length;
+            const std::int64_t tie = spf.ties[near + p] + length;
+            if (shorter || tie < spf.ties[far + p]) {
+                spf.ties[far + p] = tie;
+                spf.hops[far + p] = from == topology.self
+                                        ? own_link(topology, edge.to, edge.cost, p)
+                                        : spf.hops[near + p];
+            }
         }
     };
-    run_dijkstra(topology, topology.self, spf.distance, on_edge);
+    run_dijkstra(topology, source, spf.distance, on_edge);
     return spf;
+}
+
+}  // namespace
+
+std::int64_t tie_of(RouterId a, RouterId b, std::uint32_t preference) {
+    const std::int64_t tie = tie_of_pair(a, b, preference / 2);
+    return preference % 2 == 0 ? tie : -tie;
+}
+
+std::span<const AdjacencyId> Spf::next_hops(std::uint32_t index) const {
+    const auto all = std::span(hops).subspan(std::size_t{index} * max_paths, max_paths);
+    if (distance[index] == 0 || distance[index] == kUnreachable) {
+        return {};
+    }
+    const bool same = std::ranges::all_of(all, [&](AdjacencyId hop) { return hop == all.front(); });
+    return all.first(same ? 1 : all.size());
+}
+
+Spf compute_spf(const Topology& topology, std::uint32_t max_paths) {
+    return compute_from(topology, topology.self, max_paths);
+}
+
+Spf compute_spf_from(const Topology& topology, std::uint32_t source) {
+    return compute_from(topology, source, topology.preferences);
+}
+
+namespace {
+
+// Its preferred paths by those of the routers before it. True: something changed.
+bool choose_again(const Topology& topology, Spf& spf, std::uint32_t index) {
+    bool changed = false;
+    const std::size_t far = std::size_t{index} * spf.max_paths;
+    for (std::uint32_t p = 0; p < spf.max_paths; ++p) {
+        std::int64_t best = std::numeric_limits<std::int64_t>::max();
+        AdjacencyId hop = 0;
+        for (std::uint32_t e = topology.first[index]; e < topology.first[index + 1]; ++e) {
+            const Topology::Edge& edge = topology.edges[e];
+            const bool own = edge.to == topology.self;
+            if ((topology.no_transit[edge.to] && !own) || spf.distance[edge.to] == kUnreachable ||
+                spf.distance[edge.to] + edge.cost != spf.distance[index]) {
+                continue;
+            }
+            const std::int64_t tie =
+                spf.ties_of(edge.to)[p] + tie_of(topology.ids[edge.to], topology.ids[index], p);
+            if (tie < best) {
+                best = tie;
+                hop = own ? own_link(topology, index, edge.cost, p)
+                          : spf.hops[std::size_t{edge.to} * spf.max_paths + p];
+            }
+        }
+        AMQMESH_ASSERT(hop != 0);
+        changed = changed || spf.ties[far + p] != best || spf.hops[far + p] != hop;
+        spf.ties[far + p] = best;
+        spf.hops[far + p] = hop;
+    }
+    return changed;
+}
+
+}  // namespace
+
+std::vector<std::uint32_t> choose_again_from(const Topology& topology,
+                                             Spf& spf,
+                                             std::uint32_t start) {
+    using Entry = std::pair<std::uint32_t, std::uint32_t>;  // distance, index
+    std::vector<std::uint32_t> changed;
+    std::set<Entry> queue = {{spf.distance[start], start}};
+    while (!queue.empty()) {
+        const std::uint32_t index = queue.begin()->second;
+        queue.erase(queue.begin());
+        if (!choose_again(topology, spf, index)) {
+            continue;
+        }
+        changed.push_back(index);
+        for (std::uint32_t e = topology.first[index];
+             !topology.no_transit[index] && e < topology.first[index + 1];
+             ++e) {
+            const Topology::Edge& edge = topology.edges[e];
+            if (spf.distance[index] + edge.cost == spf.distance[edge.to]) {
+                queue.emplace(spf.distance[edge.to], edge.to);
+            }
+        }
+    }
+    return changed;
 }
 
 std::vector<std::uint32_t> compute_distances(const Topology& topology, std::uint32_t source) {

@@ -1,16 +1,26 @@
 // Shortest paths from one router over a Topology.
 //
 // Model: Dijkstra with a binary heap over (distance, index); costs are symmetric and at least 1, so
-//        every predecessor on a shortest path is settled before its successor and the sets of first
-//        hops can be merged on the way. A NO_TRANSIT router is reached but not expanded.
-// One path: of equally short ones all routers prefer the same. Each link has a second length, a
-// hash
+//        every predecessor on a shortest path is settled before its successor and first hops can be
+//        handed on on the way. A NO_TRANSIT router is reached but not expanded.
+// Ties:  of equally short paths all routers prefer the same. Each link has a second length, a hash
 //        of its two ends, and the sum of these decides; so the way from A to B is the way from B to
-//        A. Then, while the news of one link's loss or return spreads, messages can only go round
-//        between two neighbours, and the bounce rule stops those (link/choose.cpp): stale routers
-//        send along the old tree, and from whoever knows better the way back to them is the same.
-//        With local choices, four routers in a square can send them round.
-// Cost:  O((n + m) log n), no allocation per router.
+//        A, and each part of it the way between its ends.
+// Many:  flows are spread over equally short paths by several such preferences. Each is a hash of
+//        its own; of two in a row the second is the first reversed, so that they differ wherever
+//        there are two paths. A flow keeps to one preference at all routers (link/choose.cpp).
+// Loops: while the news of one link's loss spreads, messages of one preference hardly ever go round
+//        among more than two routers, and the bounce rule stops those between two. A router that
+//        has heard of it and whose way did not lead over the link has the old way, all of whose
+//        routers keep theirs: nothing goes round there. So all in a circle had the link on their
+//        way, in the tree of old ways below its nearer end. Who has not heard of it sends up that
+//        tree. Who has, and whose new way leads down to a child there, takes the tree's links down,
+//        as parts of preferred paths are preferred: the first on it that has not heard sends
+//        straight back. What leads aside to another branch is not covered, so this is no proof; the
+//        simulator looks for such circles (amqmesh-sim --topology, "would run round"), and the hop
+//        limit ends them. With choices made by each router alone, four routers in a square can send
+//        messages round.
+// Cost:  O((n + m) log n) per preference, no allocation per router.
 #pragma once
 
 #include "routing/topology.h"
@@ -27,29 +37,29 @@ inline constexpr std::uint32_t kUnreachable = 0xffffffffU;
 struct Spf {
     std::vector<std::uint32_t> distance;  ///< kUnreachable: no path
     std::uint32_t max_paths = 1;
-    std::vector<AdjacencyId> hops;    ///< max_paths entries per router, ascending
-    std::vector<std::uint8_t> count;  ///< how many of them are used
-    std::vector<std::uint64_t> tie;   ///< with max_paths 1: second length of the chosen path
+    std::vector<AdjacencyId> hops;   ///< max_paths entries per router; 0: no path, or self
+    std::vector<std::int64_t> ties;  ///< second lengths of these paths
 
-    [[nodiscard]] std::span<const AdjacencyId> next_hops(std::uint32_t index) const {
-        return std::span(hops).subspan(std::size_t{index} * max_paths, count[index]);
+    /// One per preference, or a single one if all are the same; none: no path, or self.
+    [[nodiscard]] std::span<const AdjacencyId> next_hops(std::uint32_t index) const;
+
+    /// By preference.
+    [[nodiscard]] std::span<const std::int64_t> ties_of(std::uint32_t index) const {
+        return std::span(ties).subspan(std::size_t{index} * max_paths, max_paths);
     }
 };
 
 inline constexpr std::uint32_t kPathsMax = 8;
 
-/// The lowest ids of both ascending sets, as many as `into` has room for; its first `count` are in
-/// use. How many are now.
-std::uint8_t merge_hops(std::span<AdjacencyId> into,
-                        std::uint8_t count,
-                        std::span<const AdjacencyId> from);
+/// Second length of a link between these routers, by preference; the same from both sides.
+std::int64_t tie_of(RouterId a, RouterId b, std::uint32_t preference);
 
-/// Second length of a link between these routers; the same from both sides.
-std::uint64_t tie_of(RouterId a, RouterId b);
-
-/// From topology.self; keeps the `max_paths` (1..8) lowest-numbered equal-cost first hops, or, if
-/// it is 1, that of the path which all routers prefer.
+/// From topology.self, by `max_paths` (1..8) preferences.
 Spf compute_spf(const Topology& topology, std::uint32_t max_paths);
+
+/// The same from any router and without first hops, by the preferences of the topology. `source`:
+/// an index.
+Spf compute_spf_from(const Topology& topology, std::uint32_t source);
 
 /// Distances from any router.
 std::vector<std::uint32_t> compute_distances(const Topology& topology, std::uint32_t source);

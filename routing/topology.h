@@ -23,6 +23,7 @@ struct Topology {
     std::uint64_t version = 0;       ///< rises with every published change on this node
     std::uint64_t digest = 0;        ///< equal on all routers that have the same graph
     std::uint32_t self = 0;          ///< own index
+    std::uint32_t preferences = 1;   ///< among equal paths (routing/spf.h), as configured here
     std::vector<RouterId> ids;       ///< by index, ascending: the index order is mesh-wide equal
     std::vector<std::string> names;  ///< by index
     std::vector<std::uint64_t> incarnations;  ///< by index: which life of that router this is

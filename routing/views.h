@@ -37,8 +37,8 @@ struct LinkStateView {
     std::vector<std::string> neighbours;  ///< names (or hex ids while unknown), ascending
     bool reachable = false;
     std::uint32_t cost = 0;
-    std::vector<AdjacencyId> next_hops;
-    std::string next_hop_name;  ///< of the first; empty for a neighbour and for self
+    std::vector<AdjacencyId> next_hops;  ///< each once; the first preference's is the first
+    std::string next_hop_name;           ///< of the first; empty for a neighbour and for self
     Time last_change = 0;
 };
 
