@@ -19,29 +19,6 @@ constexpr std::uint32_t kRemoteOutstandingMax = 250;
 constexpr std::uint64_t kBusyValue = 1ULL << 32U;
 constexpr std::uint64_t kDrainingValue = 1ULL << 40U;
 
-/// One of several ways of equal cost: the highest score (rendezvous hashing), so that a flow keeps
-/// to its way and only those of a lost way change. Salted by router, or all hops would choose
-/// alike.
-ConnectionId equal_way(const std::vector<ConnectionId>& ways, std::uint64_t salted_flow) {
-    const auto mixed = [](std::uint64_t value) {
-        value = (value ^ value >> 31U) * 0xbf58476d1ce4e5b9ULL;
-        return (value ^ value >> 29U) * 0x94d049bb133111ebULL;
-    };
-    const auto score = [&](const ConnectionId& way) {
-        return mixed(mixed(salted_flow) ^
-                     (std::uint64_t{way.worker} << 48U | std::uint64_t{way.slot} << 16U |
-                      (way.generation & 0xffffU))) >>
-               8U;
-    };
-    const auto* best = &ways.front();
-    for (const auto& way : ways) {
-        if (score(way) > score(*best)) {
-            best = &way;
-        }
-    }
-    return *best;
-}
-
 std::uint16_t flow_of(const LinkKey& key, std::uint16_t worker) {
     const std::uint64_t link = std::uint64_t{key.connection} << 32U | key.link;
     // The worker goes in before the multiplication: only its upper bits are taken.
@@ -94,11 +71,8 @@ Target Forwarder::towards(const routing::ForwardingTable& table,
     }
     Target target;
     target.kind = Target::Kind::kNeighbour;
-    target.neighbour = route->next_hops.front();
+    target.neighbour = route->next_hop(flow);
     target.egress = router;
-    if (route->next_hops.size() > 1) {
-        target.neighbour = equal_way(route->next_hops, flow ^ table.self());
-    }
     return target;
 }
 
@@ -407,10 +381,11 @@ Target Forwarder::choose_for(const OutgoingDelivery& out) {
         // Back where it came from would be a loop of two: better another way, or wait (ROUTING
         // 1.6).
         const bool bounce = target.kind == Target::Kind::kNeighbour &&
-                            out.arrival.generation != 0 && target.neighbour == out.arrival;
+                            out.arrival.generation != 0 &&
+                            table.same_neighbour(target.neighbour, out.arrival);
         if (bounce) {
             ++plane_.counters.bounced;
-            return way_round(out.label.egress, out.arrival);
+            return way_round(out.label, out.arrival);
         }
         if (target.kind != Target::Kind::kNone || out.arrival.generation != 0) {
             return target;

@@ -14,6 +14,7 @@
 #include "link/outstanding_book.h"
 #include "link/plane.h"
 #include "link/tree_cache.h"
+#include "routing/detour.h"
 
 #include <cstdint>
 #include <deque>
@@ -372,7 +373,7 @@ class Forwarder {
     void release_pin(const FlowKey& key);
     std::optional<Time> tick_pins();
     /// Instead of back over `arrival`; no kind: there is none.
-    Target way_round(routing::RouterId egress, const ConnectionId& arrival);
+    Target way_round(const MeshLabel& label, const ConnectionId& arrival);
 
     // time to live (link/forwarder_time.cpp)
     /// The copy begins to wait here, or goes on waiting somewhere else.
@@ -452,10 +453,9 @@ class Forwarder {
     std::map<FlowKey, FlowPin> pins_;    // bounded by the deliveries under way
     std::size_t held_back_ = 0;          // slots in all pins; bounded by kParkedMax
     std::vector<FlowKey> unpinned_;      // have nothing under way any more
-    // How far the routers are from those that something bounced on its way to, in one topology.
-    static constexpr std::size_t kDistancesMax = 64;
-    std::map<routing::RouterId, std::vector<std::uint32_t>> distances_;
-    std::uint64_t distances_version_ = 0;
+    routing::Detours detours_;
+    std::uint64_t graph_ = 0;  // its digest
+    Time graph_changed_at_ = 0;
     // Copies sent here for other workers that more records may come for, by (origin, copy).
     std::map<std::pair<DeliveryId, std::uint16_t>, std::uint32_t> remote_;
 };

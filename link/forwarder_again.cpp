@@ -144,6 +144,9 @@ void Forwarder::on_table_changed(const routing::ForwardingTable* before) {
         }
         plane_.unanswered.on_table(plane_);
     }
+    if (std::exchange(graph_, plane_.table->topology()->digest) != graph_) {
+        graph_changed_at_ = plane_.now;
+    }
     outstanding_.sweep();
     if (before != nullptr) {
         pin_flows(*before);

@@ -348,10 +348,10 @@ void Forwarder::begin_from_mesh(Connection& connection,
     }
     bool bounce = !in.multicast && targets_.size() == 1 &&
                   targets_.front().kind == Target::Kind::kNeighbour &&
-                  targets_.front().neighbour == connection.id();
+                  plane_.table->same_neighbour(targets_.front().neighbour, connection.id());
     if (bounce) {
         ++plane_.counters.bounced;
-        targets_.front() = way_round(in.label.egress, connection.id());
+        targets_.front() = way_round(in.label, connection.id());
         bounce = targets_.front().kind == Target::Kind::kNone;
     }
     if (in.multicast || (!bounce && !targets_.empty())) {

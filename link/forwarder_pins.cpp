@@ -1,7 +1,6 @@
 // Order across a change of the table: see link/flow_pins.h. Also the way round for what would go
 // back to where it came from.
 #include "link/forwarder.h"
-#include "routing/spf.h"
 
 #include <algorithm>
 #include <span>
@@ -167,49 +166,35 @@ std::optional<Time> Forwarder::tick_pins() {
     return next;
 }
 
-// Another neighbour that is nearer to the egress router than we are. Each such step makes the way
-// shorter, so none of several routers that go round can send it in a circle.
-Target Forwarder::way_round(routing::RouterId egress, const ConnectionId& arrival) {
-    const auto& topology = *plane_.table->topology();
-    const auto end = topology.index_of(egress);
-    if (end == routing::Topology::npos) {
+// Another neighbour that is sure to have a way which does not lead back here.
+Target Forwarder::way_round(const MeshLabel& label, const ConnectionId& arrival) {
+    const auto& table = *plane_.table;
+    const auto& topology = *table.topology();
+    if (plane_.now >= graph_changed_at_ + routing::kDetourTime || topology.ids.empty()) {
         return {};
     }
-    if (distances_version_ != topology.version || distances_.size() >= kDistancesMax) {
-        distances_.clear();
-        distances_version_ = topology.version;
-    }
-    auto [entry, fresh] = distances_.try_emplace(egress);
-    if (fresh) {
-        entry->second = routing::compute_distances(topology, end);
-    }
-    const auto& distance = entry->second;
     const auto edges = std::span(topology.edges)
                            .subspan(topology.first[topology.self],
                                     topology.first[topology.self + std::size_t{1}] -
                                         topology.first[topology.self]);
-    auto back = routing::Topology::npos;
-    for (const auto& edge : edges) {
-        const auto* way = plane_.table->connection(edge.adjacency);
-        back = way != nullptr && *way == arrival ? edge.to : back;
+    const auto back = std::ranges::find_if(edges, [&](const routing::Topology::Edge& edge) {
+        const auto* way = table.connection(edge.adjacency);
+        return way != nullptr && *way == arrival;
+    });
+    if (back == edges.end()) {
+        return {};
     }
-    Target best;
-    auto shortest = routing::kUnreachable;
-    for (const auto& edge : edges) {
-        const auto* way = plane_.table->connection(edge.adjacency);
-        const bool crossed = edge.to == end || !topology.no_transit[edge.to];
-        if (way == nullptr || edge.to == back || !crossed ||
-            distance[edge.to] >= distance[topology.self]) {
-            continue;
-        }
-        if (const auto length = distance[edge.to] + edge.cost; length < shortest) {
-            shortest = length;
-            best.kind = Target::Kind::kNeighbour;
-            best.neighbour = *way;
-            best.egress = egress;
-        }
+    const auto link =
+        detours_.find(table.topologies(), label.egress, topology.ids[back->to], label.flow);
+    const auto* way = link ? table.connection(*link) : nullptr;
+    if (way == nullptr) {
+        return {};
     }
-    return best;
+    Target target;
+    target.kind = Target::Kind::kNeighbour;
+    target.neighbour = *way;
+    target.egress = label.egress;
+    return target;
 }
 
 }  // namespace amqmesh::link

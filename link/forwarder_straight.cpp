@@ -131,7 +131,8 @@ Forwarder::Way Forwarder::plain_way_on(IncomingLink& lane,
     }
     if (label.egress != plane_.table->self()) {
         const auto target = towards(label.egress, label.flow);
-        return target.kind != Target::Kind::kNeighbour || target.neighbour == arrival
+        return target.kind != Target::Kind::kNeighbour ||
+                       plane_.table->same_neighbour(target.neighbour, arrival)
                    ? Way{}
                    : way_over(target.neighbour, label.egress, label);
     }

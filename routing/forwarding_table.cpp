@@ -34,6 +34,16 @@ const ConnectionId* ForwardingTable::connection(AdjacencyId adjacency) const {
     return found == adjacencies_->end() ? nullptr : &found->second;
 }
 
+bool ForwardingTable::are_parallel(const ConnectionId& a, const ConnectionId& b) const {
+    const auto find = [&](const ConnectionId& one) {
+        const auto found =
+            std::ranges::lower_bound(*parallel_, one, {}, &Parallel::value_type::first);
+        return found != parallel_->end() && found->first == one ? found->second : Topology::npos;
+    };
+    const auto neighbour = find(a);
+    return neighbour != Topology::npos && neighbour == find(b);
+}
+
 ForwardingTableBuilder::ForwardingTableBuilder(RouterId self, std::string self_name) {
     table_.self_ = self;
     table_.self_name_ = std::move(self_name);
@@ -42,6 +52,7 @@ ForwardingTableBuilder::ForwardingTableBuilder(RouterId self, std::string self_n
     table_.routers_ = std::make_shared<const std::unordered_map<RouterId, RouterRoute>>();
     table_.adjacencies_ = std::make_shared<const std::unordered_map<AdjacencyId, ConnectionId>>();
     table_.numbered_ = std::make_shared<const ForwardingTable::Numbered>();
+    table_.parallel_ = std::make_shared<const ForwardingTable::Parallel>();
 }
 
 void ForwardingTableBuilder::set_settings(std::shared_ptr<const AddressSettings> settings) {
@@ -66,7 +77,7 @@ void ForwardingTableBuilder::set_settings(std::shared_ptr<const AddressSettings>
 
 void ForwardingTableBuilder::set_topology(std::shared_ptr<const Topology> topology) {
     table_.topologies_.add(std::move(topology));
-    changed_ = true;
+    links_changed_ = changed_ = true;
 }
 
 void ForwardingTableBuilder::set_adjacency(AdjacencyId adjacency, const ConnectionId* connection) {
@@ -75,7 +86,7 @@ void ForwardingTableBuilder::set_adjacency(AdjacencyId adjacency, const Connecti
     } else {
         connections_.erase(adjacency);
     }
-    routes_changed_ = changed_ = true;
+    links_changed_ = routes_changed_ = changed_ = true;
 }
 
 void ForwardingTableBuilder::set_route(RouterId router,
@@ -247,12 +258,35 @@ void ForwardingTableBuilder::resolve_routes() {
     routes_changed_ = false;
 }
 
+void ForwardingTableBuilder::resolve_parallel() {
+    const Topology& topology = *table_.topology();
+    auto parallel = std::make_shared<ForwardingTable::Parallel>();
+    if (topology.self < topology.ids.size()) {
+        const auto end = topology.first[topology.self + std::size_t{1}];
+        for (auto e = topology.first[topology.self]; e < end; ++e) {
+            const auto to = topology.edges[e].to;
+            const bool beside =
+                (e > topology.first[topology.self] && topology.edges[e - 1].to == to) ||
+                (e + 1 < end && topology.edges[e + 1].to == to);
+            const auto found = connections_.find(topology.edges[e].adjacency);
+            if (beside && found != connections_.end()) {
+                parallel->emplace_back(found->second, to);
+            }
+        }
+    }
+    std::ranges::sort(*parallel);
+    table_.parallel_ = std::move(parallel);
+}
+
 std::shared_ptr<const ForwardingTable> ForwardingTableBuilder::publish(TableChange& change) {
     if (routes_changed_ || numbers_changed_) {
         if (routes_changed_) {
             resolve_routes();
         }
         resolve_numbers();
+    }
+    if (std::exchange(links_changed_, false)) {
+        resolve_parallel();
     }
     ++table_.generation_;
     for (const auto& [hash, route] : open_routes_) {

@@ -19,6 +19,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace amqmesh::routing {
@@ -81,7 +82,14 @@ struct AddressRoute {
 struct RouterRoute {
     std::string name;
     std::uint32_t cost = 0;
-    std::vector<ConnectionId> next_hops;  ///< empty: unreachable
+    /// By preference (routing/spf.h), or one for all; empty: unreachable.
+    std::vector<ConnectionId> next_hops;
+
+    /// REQUIRES: reachable. All routers take the same preference for a flow, or messages of it
+    /// could go round while routes change.
+    [[nodiscard]] const ConnectionId& next_hop(std::uint64_t flow) const {
+        return next_hops[flow % next_hops.size()];
+    }
 };
 
 class ForwardingTable {
@@ -120,6 +128,11 @@ class ForwardingTable {
     /// The next hop's connection for one of our adjacencies, or nullptr.
     [[nodiscard]] const ConnectionId* connection(AdjacencyId adjacency) const;
 
+    /// Whether both lead to one neighbour: what came over one must not go back over the other.
+    [[nodiscard]] bool same_neighbour(const ConnectionId& a, const ConnectionId& b) const {
+        return a == b || (!parallel_->empty() && are_parallel(a, b));
+    }
+
     /// Calls `visit(const AddressRoute&)` for every address, in no particular order (management).
     template <typename Visit>
     void for_each(Visit visit) const {
@@ -134,6 +147,10 @@ class ForwardingTable {
 
   private:
     friend class ForwardingTableBuilder;
+    using Parallel = std::vector<std::pair<ConnectionId, std::uint32_t>>;
+
+    [[nodiscard]] bool are_parallel(const ConnectionId& a, const ConnectionId& b) const;
+
     static constexpr std::size_t kShards = 1024;
     using Shard = std::unordered_map<AddressHash, std::shared_ptr<const AddressRoute>>;
 
@@ -151,6 +168,8 @@ class ForwardingTable {
     std::shared_ptr<const std::unordered_map<RouterId, RouterRoute>> routers_;
     std::shared_ptr<const Numbered> numbered_;
     std::shared_ptr<const std::unordered_map<AdjacencyId, ConnectionId>> adjacencies_;
+    /// Connections beside others to the same neighbour, ascending, and which neighbour.
+    std::shared_ptr<const Parallel> parallel_;
     std::array<std::shared_ptr<const Shard>, kShards> shards_;
 };
 
@@ -168,7 +187,7 @@ class ForwardingTableBuilder {
     void set_settings(std::shared_ptr<const AddressSettings> settings);  ///< what is in use follows
     void set_topology(std::shared_ptr<const Topology> topology);
     void set_adjacency(AdjacencyId adjacency, const ConnectionId* connection);  ///< nullptr: gone
-    /// `next_hops` empty: unreachable.
+    /// `next_hops` as in RouteChange.
     void set_route(RouterId router,
                    std::string name,
                    std::uint32_t cost,
@@ -194,6 +213,7 @@ class ForwardingTableBuilder {
     void drop_if_empty(const AddressRoute& route);
     void resolve_routes();
     void resolve_numbers();
+    void resolve_parallel();
     std::uint32_t take_number(RouterId router);
     void give_number_back(std::uint32_t number);
 
@@ -216,6 +236,7 @@ class ForwardingTableBuilder {
     TableChange change_;
     bool routes_changed_ = false;
     bool numbers_changed_ = false;
+    bool links_changed_ = false;  ///< our own
     bool changed_ = false;
 };
 

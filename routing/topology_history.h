@@ -28,6 +28,10 @@ class TopologyHistory {
     /// The newest; empty before the first add().
     [[nodiscard]] const std::shared_ptr<const Topology>& current() const { return recent_[0]; }
 
+    /// The newest of age 0, those before it in order; nullptr: none so old. REQUIRES: below
+    /// kVersions
+    [[nodiscard]] const Topology* before(std::size_t age) const { return recent_[age].get(); }
+
     /// The newest one that is labelled so; nullptr: none of them.
     [[nodiscard]] const Topology* find(std::uint16_t digest) const;
 
