@@ -2,11 +2,12 @@
 
 #include "routing/hash.h"
 #include "tests/sim/check.h"
+#include "tests/sim/walk.h"
 
 #include <algorithm>
 #include <chrono>
 #include <initializer_list>
-#include <optional>
+#include <map>
 #include <queue>
 #include <utility>
 
@@ -17,38 +18,48 @@ namespace {
 using routing::kMillisecond;
 using routing::kSecond;
 
-// When the first copy of news from any of these routers reaches the last one, along every way that
-// is left.
-Time flood_delay(const World& world, std::initializer_list<std::size_t> from) {
+constexpr Time kNever = ~Time{0};
+
+// When the first copy of news from any of these routers reaches each router, along every way that
+// is left; `without`: a cable that carries nothing.
+std::vector<Time> flood_times(const World& world,
+                              std::initializer_list<std::size_t> from,
+                              std::size_t without = ~std::size_t{0}) {
     using Entry = std::pair<Time, std::size_t>;
     std::vector<std::vector<Entry>> near(world.routers().size());
     for (std::size_t c = 0; c < world.cables().size(); ++c) {
         const Cable& cable = world.cables()[c];
-        if (cable.connected) {
+        if (cable.connected && c != without) {
             near[cable.end[0]].emplace_back(cable.delay, cable.end[1]);
             near[cable.end[1]].emplace_back(cable.delay, cable.end[0]);
         }
     }
-    std::vector<Time> reached(world.routers().size(), ~Time{0});
+    std::vector<Time> reached(world.routers().size(), kNever);
     std::priority_queue<Entry, std::vector<Entry>, std::greater<>> queue;
     for (const std::size_t router : from) {
         reached[router] = 0;
         queue.emplace(0, router);
     }
-    Time last = 0;
     while (!queue.empty()) {
         const Entry top = queue.top();
         queue.pop();
         if (top.first != reached[top.second]) {
             continue;
         }
-        last = top.first;
         for (const auto& [delay, to] : near[top.second]) {
             if (top.first + delay < reached[to]) {
                 reached[to] = top.first + delay;
                 queue.emplace(reached[to], to);
             }
         }
+    }
+    return reached;
+}
+
+Time flood_delay(const World& world, std::initializer_list<std::size_t> from) {
+    Time last = 0;
+    for (const Time time : flood_times(world, from)) {
+        last = time == kNever ? last : std::max(last, time);
     }
     return last;
 }
@@ -61,9 +72,15 @@ class Experiment {
           world_(
               graph,
               {.heartbeat_ms = options.heartbeat_ms, .max_paths = options.max_paths, .limits = {}},
-              options.seed) {
+              options.seed),
+          walker_(world_, options.repair) {
+        for (std::size_t i = 0; i < world_.routers().size(); ++i) {
+            place_[world_.routers()[i].id] = i;
+        }
         world_.on_route([this](std::size_t router, const routing::RouteChange& change) {
-            look_for_circle(router, change);
+            if (started_ && measured_.routers <= kJudgedMax && !change.next_hops.empty()) {
+                look_for_circle(router, place_.at(change.router));
+            }
             routes_changed_ = true;
         });
     }
@@ -115,6 +132,7 @@ class Experiment {
         const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - wall;
         measured_.wall_seconds_boot = spent.count();
         world_.run_for(4 * kSecond);
+        started_ = true;
     }
 
     [[nodiscard]] std::uint64_t bytes() const {
@@ -222,6 +240,7 @@ class Experiment {
     void fail(std::size_t cable, bool silent) {
         const auto wall = std::chrono::steady_clock::now();
         const Time failed_at = world_.now();
+        const Time earliest = silent ? Time{0} : earliest_repair(cable);
         if (silent) {
             world_.stall(cable, 0, true);
             world_.stall(cable, 1, true);
@@ -244,6 +263,7 @@ class Experiment {
                 std::max(measured_.wall_seconds_per_failure, spent.count());
             measured_.after_reset.push_back(took);
             measured_.repaired.push_back(repaired);
+            measured_.earliest.push_back(earliest);
             const Cable& lost = world_.cables()[cable];
             const Time bound = lost.delay + flood_delay(world_, {lost.end[0], lost.end[1]});
             measured_.slowest_flood = std::max(measured_.slowest_flood, bound);
@@ -255,6 +275,68 @@ class Experiment {
         world_.set_up(cable, true);
         settle(120 * kSecond);
         world_.run_for(3 * kSecond);
+    }
+
+    // When this cable is cut now and both its ends notice at once: how soon every message could get
+    // through again if the routers that have not heard of it kept to their routes, and those that
+    // have did the best thing possible, all together. No protocol without repairs computed
+    // beforehand is faster: news cannot travel faster than by the cables that are left.
+    [[nodiscard]] Time earliest_repair(std::size_t cut) const {
+        const std::size_t n = measured_.routers;
+        if (n > kWatchedMax) {
+            return 0;
+        }
+        const auto& end = world_.cables()[cut].end;
+        const std::vector<Time> heard = flood_times(world_, {end[0], end[1]}, cut);
+        std::vector<Time> times = heard;
+        std::sort(times.begin(), times.end());
+        Time earliest = 0;
+        for (std::size_t to = 0; to < n; ++to) {
+            const std::vector<Time> there = flood_times(world_, {to}, cut);
+            for (std::uint32_t flow = 0; flow < options_.max_paths; ++flow) {
+                const auto all_arrive = [&](Time now) {
+                    const std::vector<bool> arrives = arriving(cut, to, flow, heard, now);
+                    for (std::size_t i = 0; i < n; ++i) {
+                        if (!arrives[i] && there[i] != kNever) {
+                            return false;
+                        }
+                    }
+                    return true;
+                };
+                for (const Time now : times) {
+                    if (now >= earliest && all_arrive(now)) {
+                        earliest = std::max(earliest, now);
+                        break;
+                    }
+                }
+            }
+        }
+        return earliest;
+    }
+
+    // From which routers messages can get to `to`: those that have heard use any cable.
+    [[nodiscard]] std::vector<bool> arriving(std::size_t cut,
+                                             std::size_t to,
+                                             std::uint64_t flow,
+                                             const std::vector<Time>& heard,
+                                             Time now) const {
+        std::vector<bool> arrives(measured_.routers, false);
+        arrives[to] = true;
+        for (bool more = true; more;) {
+            more = false;
+            for (std::size_t c = 0; c < world_.cables().size(); ++c) {
+                const Cable& cable = world_.cables()[c];
+                for (std::size_t i = 0; c != cut && cable.connected && i < 2; ++i) {
+                    const std::size_t from = cable.end[i];
+                    const std::size_t next = cable.end[1 - i];
+                    if (!arrives[from] && arrives[next] &&
+                        (heard[from] <= now || walker_.next_cable(from, to, flow) == c)) {
+                        arrives[from] = more = true;
+                    }
+                }
+            }
+        }
+        return arrives;
     }
 
     // Until when, from now on, some message would not get through though there is a way. Looking at
@@ -279,71 +361,47 @@ class Experiment {
         return repaired - begun;
     }
 
-    [[nodiscard]] bool any_pair_broken() const {
+    // By any preference.
+    [[nodiscard]] bool any_pair_broken() {
         const std::vector<std::size_t> component = components(world_);
+        bool broken = false;
         for (std::size_t from = 0; from < measured_.routers; ++from) {
             for (std::size_t to = 0; to < measured_.routers; ++to) {
-                if (component[from] == component[to] && !arrives(from, to)) {
-                    return true;
+                for (std::uint32_t flow = 0; flow < options_.max_paths; ++flow) {
+                    if (component[from] == component[to] && !arrives(from, to, flow)) {
+                        broken = true;
+                    }
                 }
             }
         }
-        return false;
+        return broken;
     }
 
-    // Whether a message gets there by the routes as they are; what would go back where it came from
-    // has to wait.
-    [[nodiscard]] bool arrives(std::size_t from, std::size_t to) const {
-        std::size_t before = measured_.routers;
-        std::size_t at = from;
-        for (std::size_t hops = 0; at != to; ++hops) {
-            const std::optional<std::size_t> next = next_router(at, world_.routers()[to].id);
-            if (!next || *next == before || hops > measured_.routers) {
-                return false;
-            }
-            before = std::exchange(at, *next);
+    [[nodiscard]] bool arrives(std::size_t from, std::size_t to, std::uint64_t flow) {
+        const Walk walk = walker_.walk(from, to, flow);
+        if (walk.end == WalkEnd::kCircles) {
+            count_circle(to);
         }
-        return true;
+        return walk.end == WalkEnd::kArrives;
     }
 
-    // Nothing: no route, or over a connection that is gone.
-    [[nodiscard]] std::optional<std::size_t> next_router(std::size_t at, RouterId target) const {
-        const Router& here = world_.routers()[at];
-        const auto route = here.mirror.routes.find(target);
-        if (!here.node || route == here.mirror.routes.end()) {
-            return std::nullopt;
-        }
-        const auto hop = here.cables.find(route->second.second.front());
-        if (hop == here.cables.end() || !world_.cables()[hop->second.first].connected) {
-            return std::nullopt;
-        }
-        return world_.cables()[hop->second.first].end[1 - hop->second.second];
-    }
-
-    // Where a message for the changed route's target goes from here, all others standing as they
-    // are: a new circle can only lead through this router.
-    void look_for_circle(std::size_t router, const routing::RouteChange& change) {
-        std::size_t at = router;
-        for (std::size_t hops = 1; hops <= measured_.routers; ++hops) {
-            const std::optional<std::size_t> next = next_router(at, change.router);
-            if (!next || world_.routers()[*next].id == change.router) {
-                return;
-            }
-            at = *next;
-            if (at == router) {
-                count_circle(hops, change.router);
-                return;
+    // What changed is one router's route: a new circle leads through it.
+    void look_for_circle(std::size_t router, std::size_t to) {
+        for (std::uint32_t flow = 0; flow < options_.max_paths; ++flow) {
+            measured_.goes_back += walker_.goes_back(router, to, flow) ? 1U : 0U;
+            if (walker_.longest_circle(router, to, flow) != 0) {
+                count_circle(to);
             }
         }
     }
 
-    void count_circle(std::size_t routers, RouterId target) {
-        if (routers == 2) {
-            ++measured_.circles_of_two;
-        } else if (dead_ == 0) {
+    void count_circle(std::size_t to) {
+        if (dead_ == 0) {
             ++measured_.circles;
+            measured_.failure = "messages to " + world_.routers()[to].name + " run round";
         } else {
-            ++(target == dead_ ? measured_.circles_to_the_dead : measured_.circles_after_crash);
+            const bool itself = world_.routers()[to].id == dead_;
+            ++(itself ? measured_.circles_to_the_dead : measured_.circles_after_crash);
         }
     }
 
@@ -382,13 +440,17 @@ class Experiment {
 
     static constexpr std::size_t kCrashesMax = 30;
     static constexpr std::size_t kWatchedMax = 60;
+    static constexpr std::size_t kJudgedMax = 250;
 
     const Graph& graph_;
     ExperimentOptions options_;
     World world_;
+    Walker walker_;
+    std::map<RouterId, std::size_t> place_;
     Measured measured_;
     bool routes_changed_ = false;
-    RouterId dead_ = 0;  ///< the router that has just been ended, and what follows from it
+    bool started_ = false;  ///< all of them: from now on one thing happens at a time
+    RouterId dead_ = 0;     ///< the router that has just been ended, and what follows from it
 };
 
 }  // namespace

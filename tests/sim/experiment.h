@@ -13,6 +13,7 @@ namespace amqmesh::sim {
 struct ExperimentOptions {
     std::uint32_t heartbeat_ms = 300;
     std::uint32_t max_paths = 4;  ///< as the daemon, unless it is told otherwise
+    bool repair = false;          ///< messages are judged as with local repair (tests/sim/walk.h)
     std::size_t links_max = 100;  ///< at most so many links are failed, evenly chosen
     std::size_t changes = 60;     ///< random single changes made at the end
     std::uint64_t seed = 1;
@@ -28,6 +29,7 @@ struct Measured {
     std::vector<Time> after_reset;  ///< per failed link, to the last change of any route
     std::vector<Time> after_silence;
     std::vector<Time> repaired;  ///< per link reset: to the moment when every message got through
+    std::vector<Time> earliest;  ///< likewise, and before which moment nobody could have done it
     Time slowest_flood = 0;      ///< of a reset link: when the last router can have heard of it
     Time worst_over_flood = 0;   ///< after_reset beyond the slowest first copy of the news
     double idle_bytes_per_second = 0;  ///< per link and direction, all control traffic
@@ -41,10 +43,11 @@ struct Measured {
     /// Of changes and routers: some cost or first hop of the router's changed, by an oracle that
     /// knows the real network. So many runs no filter can avoid.
     std::uint64_t spf_needed = 0;
-    // Messages that would run round, looked at whenever any route changed; those that would only go
-    // back where they came from are parked instead.
-    std::uint64_t circles_of_two = 0;
-    std::uint64_t circles = 0;              ///< of more routers, after a link's fault or mending
+    // What messages would do by the routes as they are, looked at whenever any route changed, for
+    // every preference among equal paths (tests/sim/walk.h).
+    std::uint64_t goes_back = 0;  ///< to the router it came from, which the bounce rule stops
+    // Run round in spite of that rule: there is only the hop limit to end these.
+    std::uint64_t circles = 0;              ///< after a link's fault, mending or new cost
     std::uint64_t circles_to_the_dead = 0;  ///< after a router's end: to that router
     std::uint64_t circles_after_crash = 0;  ///< after a router's end: to any other
     std::vector<Time> stale_after_crash;    ///< per router ended: until no route led to it

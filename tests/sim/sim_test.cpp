@@ -1,5 +1,6 @@
 // Scenarios on small and middling networks: what must happen, in a few lines each.
 #include "tests/sim/check.h"
+#include "tests/sim/experiment.h"
 #include "tests/sim/world.h"
 
 #include <gtest/gtest.h>
@@ -242,6 +243,28 @@ TEST(SmallWorlds, AllGraphsAllRoutersEndRight) {
         }
     }
     EXPECT_EQ(worlds, 1008U);
+}
+
+// After the loss, return or new cost of a link, whoever has heard of it and whoever has not: what
+// does not arrive waits; the simulator fails otherwise (ROUTING 1.6). Equal costs make many ways
+// equal.
+TEST(Scenario, NothingRunsRoundAfterALinksFault) {
+    for (const std::uint32_t max_paths : {1U, 4U, 8U}) {
+        for (Graph graph : {grid(4, 5), random_graph(24, 24, 5), random_graph(30, 60, 6)}) {
+            for (GraphEdge& edge : graph.edges) {
+                edge.cost = 1;
+            }
+            const Measured m =
+                measure(graph, {.max_paths = max_paths, .links_max = 6, .changes = 15});
+            EXPECT_EQ(m.failure, "") << graph.name << ", paths " << max_paths;
+            EXPECT_EQ(m.circles, 0U);
+            EXPECT_GT(m.goes_back, 0U);
+            ASSERT_EQ(m.earliest.size(), m.repaired.size());
+            for (std::size_t i = 0; i < m.earliest.size(); ++i) {
+                EXPECT_LE(m.earliest[i], m.repaired[i]) << graph.name << ", link " << i;
+            }
+        }
+    }
 }
 
 TEST(Scenario, AddressesComeAndGo) {

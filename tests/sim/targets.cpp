@@ -93,6 +93,10 @@ class Measurements {
                 "ms",
                 12,
                 ms(percentile(m.repaired, 1.0)));
+            add(name + ":   earliest possible, by an oracle",
+                "ms",
+                12,
+                ms(percentile(m.earliest, 1.0)));
         }
         add(name + ": link reset, slowest, beyond its flood", "ms", 3, ms(m.worst_over_flood));
         add(name + ": link silent, slowest", "ms", 1000, ms(percentile(m.after_silence, 1.0)));
@@ -106,17 +110,16 @@ class Measurements {
             m.transmissions_per_lsp);
         add(name + ": idle, per link and direction", "B/s", 1000, m.idle_bytes_per_second);
         shortest_paths(name, m);
-        circles(name, *graph);
+        circles(name, m, "four paths");
+        circles(name, measure(*graph, {.max_paths = 1, .links_max = 100}), "one path");
     }
 
-    // With one path, where all prefer the same, nothing runs round more than two routers after the
-    // fault of a link. (Several paths are the flow's choice, and the hop limit's concern.)
-    void circles(const std::string& name, const Graph& graph) {
-        const Measured m = measure(graph, {.max_paths = 1, .links_max = 100});
+    // Nothing runs round after the fault of a link: what would go back waits.
+    void circles(const std::string& name, const Measured& m, const std::string& paths) {
         if (!m.failure.empty()) {
             failure_ = name + ": " + m.failure;
         }
-        add(name + ": messages that run round after a link's fault, one path",
+        add(name + ": messages that run round after a link's fault, " + paths,
             "",
             0,
             static_cast<double>(m.circles));

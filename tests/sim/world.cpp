@@ -399,6 +399,11 @@ void World::carry_out(std::size_t index) {
             send(cable, end, message);
         }
     }
+    if (effects.topology) {
+        router.mirror.topology = effects.topology;
+        router.mirror.topology_changed_at = now_;
+        router.mirror.topologies.add(effects.topology);
+    }
     for (const routing::RouteChange& change : effects.routes) {
         last_route_change_ = now_;
         if (change.next_hops.empty()) {
@@ -409,10 +414,6 @@ void World::carry_out(std::size_t index) {
         if (on_route_) {
             on_route_(index, change);
         }
-    }
-    if (effects.topology) {
-        router.mirror.topology = effects.topology;
-        router.mirror.topologies.add(effects.topology);
     }
     for (routing::AddressChange& change : effects.addresses) {
         auto key = std::pair(change.router, std::move(change.key));

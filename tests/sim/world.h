@@ -58,6 +58,7 @@ struct Mirror {
     std::map<std::pair<RouterId, std::string>, Address> addresses;
     std::shared_ptr<const routing::Topology> topology;
     routing::TopologyHistory topologies;  ///< that one and those before it
+    Time topology_changed_at = 0;
 };
 
 enum class Kind : std::uint8_t {
