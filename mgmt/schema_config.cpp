@@ -498,8 +498,8 @@ constexpr auto kListener = entity(
                         "/readyz and /healthz are for everyone."},
         {.name = "httpPassword",
          .access = kUpdate,
-         .description = "The user's password: the text itself, env:VARIABLE, file:PATH, or "
-                        "pass:TEXT.",
+         .description = "The user's password: the text itself or pass:TEXT; in a configuration "
+                        "file also env:VARIABLE or file:PATH.",
          .hidden = true},
         {.name = "healthz",
          .type = kBoolean,
@@ -547,8 +547,8 @@ constexpr auto kConnector =
                 .description = "User to authenticate as (PLAIN)."},
                {.name = "saslPassword",
                 .access = kUpdate,
-                .description = "Its password: the text itself, env:VARIABLE, file:PATH, or "
-                               "pass:TEXT.",
+                .description = "Its password: the text itself or pass:TEXT; in a configuration "
+                               "file also env:VARIABLE or file:PATH.",
                 .hidden = true},
                kSslProfile,
                {.name = "verifyHostname",
