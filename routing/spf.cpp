@@ -118,12 +118,12 @@ AdjacencyId own_link(const Topology& topology,
                          .subspan(topology.first[topology.self],
                                   topology.first[topology.self + std::size_t{1}] -
                                       topology.first[topology.self]);
-    const auto links =
-        std::ranges::equal_range(own, std::pair(to, cost), {}, [](const Topology::Edge& edge) {
-            return std::pair(edge.to, edge.cost);
-        });
-    const std::size_t link = (preference + preference / 2) % links.size();
-    return (links.begin() + static_cast<std::ptrdiff_t>(link))->adjacency;
+    // Not std::ranges::equal_range: it returns a subrange, which clang 14 cannot compile.
+    const std::pair wanted(to, cost);
+    const auto key = [](const Topology::Edge& edge) { return std::pair(edge.to, edge.cost); };
+    const auto first = std::ranges::lower_bound(own, wanted, {}, key);
+    const auto last = std::ranges::upper_bound(own, wanted, {}, key);
+    return first[(preference + preference / 2) % (last - first)].adjacency;
 }
 
 Spf compute_from(const Topology& topology, std::uint32_t source, std::uint32_t max_paths) {
