@@ -32,6 +32,7 @@ struct Record {
     bool second_mode = false;
     bool multicast = false;
     bool choosy = false;  // kOffer: give it back if the consumer is busy by now
+    bool apart = false;   // the payload does not follow, it is the next of CrossBatch::apart
     Outcome outcome = Outcome::kNone;
     std::uint16_t copy = 0;
     std::uint32_t message_format = 0;

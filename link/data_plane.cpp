@@ -134,12 +134,18 @@ void DataPlane::forget(ConnectionId id) {
     impl_->plane.connections.give_back(id.slot);
 }
 
-void DataPlane::on_batch(const CrossBatch& batch, Time now) {
+void DataPlane::on_batch(CrossBatch&& batch, Time now) {
     impl_->plane.now = now;
     std::string_view rest = batch.bytes;
     std::span<const std::byte> payload;
+    std::size_t apart = 0;
     while (const Record* record = take_record(rest, payload)) {
-        impl_->forwarder.on_record(*record, payload);
+        if (!record->apart) {
+            impl_->forwarder.on_record(*record, payload, nullptr);
+            continue;
+        }
+        const ChunkRef owner = impl_->plane.pool.adopt(std::move(batch.apart.at(apart++)));
+        impl_->forwarder.on_record(*record, std::as_bytes(std::span(owner.get()->adopted)), &owner);
     }
 }
 
@@ -159,7 +165,7 @@ void DataPlane::flush(Time now) {
         auto& batch = plane.batches[worker];
         const auto bytes = batch.bytes.size();
         if (bytes != 0 && plane.outlet.post(static_cast<std::uint16_t>(worker), batch)) {
-            batch = CrossBatch{plane.config.worker, {}};
+            batch = CrossBatch{plane.config.worker, {}, {}};
             if (bytes <= kBatchReserveMax) {
                 batch.bytes.reserve(bytes);  // the next one is likely to be as long
             }

@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace amqmesh::link {
 
@@ -20,6 +21,9 @@ namespace amqmesh::link {
 struct CrossBatch {
     std::uint16_t from = 0;
     std::string bytes;
+    /// Payload of records that say so, one string each, in their order: the other worker takes them
+    /// over as they are, so that what waits there is not copied, and keeps nothing else in memory.
+    std::vector<std::string> apart;
 };
 
 struct SharedState;  // link/shared_state.h
@@ -86,7 +90,7 @@ class DataPlane {
     void forget(ConnectionId id);
 
     // Mailboxes.
-    void on_batch(const CrossBatch& batch, Time now);
+    void on_batch(CrossBatch&& batch, Time now);
     void on_command(Command&& command, Time now);
 
     /// End of a burst: renews credit, hands batches over, calls output_ready().  [data path 9]

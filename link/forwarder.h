@@ -47,7 +47,8 @@ class Forwarder {
     void update_gauge(Connection& connection, LinkIndex index, OutgoingLink& link);
 
     // -- others -----------------------------------------------------------------------------------
-    void on_record(const Record& record, std::span<const std::byte> payload);
+    /// `owner`: who keeps the payload alive, or nullptr when it ends with the call.
+    void on_record(const Record& record, std::span<const std::byte> payload, const ChunkRef* owner);
     /// The consumers of an address have changed: what waits behind one of them, unsent, may go to
     /// another.
     void reclaim(routing::AddressHash address);
@@ -404,6 +405,9 @@ class Forwarder {
     [[gnu::noinline]] void post(std::uint16_t worker,
                                 const Record& record,
                                 std::span<const std::byte> payload);
+    static void post_apart(CrossBatch& batch,
+                           const Record& record,
+                           std::span<const std::byte> payload);
 
     Plane& plane_;
     std::vector<Target> targets_;         // scratch of one forward()

@@ -22,7 +22,22 @@ Record Forwarder::record_for(RecordKind kind, const OutgoingDelivery& out) const
 void Forwarder::post(std::uint16_t worker,
                      const Record& record,
                      std::span<const std::byte> payload) {
-    append_record(plane_.batches[worker].bytes, record, payload);
+    auto& batch = plane_.batches[worker];
+    if (payload.size() < Content::kCopyBelow) {
+        append_record(batch.bytes, record, payload);
+    } else {
+        post_apart(batch, record, payload);
+    }
+}
+
+/// What would wait without being copied, if it came in there, does so when it comes from here.
+[[gnu::noinline]] void Forwarder::post_apart(CrossBatch& batch,
+                                             const Record& record,
+                                             std::span<const std::byte> payload) {
+    Record marked = record;
+    marked.apart = true;
+    append_record(batch.bytes, marked, {});
+    batch.apart.emplace_back(reinterpret_cast<const char*>(payload.data()), payload.size());
 }
 
 OutgoingDelivery& Forwarder::new_copy(const Record& record, std::uint32_t out_slot) {
@@ -46,8 +61,10 @@ void Forwarder::on_bytes_gone(const Record& record) {
     }
 }
 
-void Forwarder::on_record(const Record& record, std::span<const std::byte> payload) {
-    const Payload rest{payload, nullptr, record.more};
+void Forwarder::on_record(const Record& record,
+                          std::span<const std::byte> payload,
+                          const ChunkRef* owner) {
+    const Payload rest{payload, owner, record.more};
     switch (record.kind) {
         case RecordKind::kOffer: {
             if (take_straight(record, payload)) {

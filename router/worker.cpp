@@ -34,7 +34,11 @@ constexpr std::chrono::microseconds kTimeSlice{300};
 }  // namespace
 
 std::size_t weigh(const link::CrossBatch& batch) {
-    return batch.bytes.size();
+    std::size_t bytes = batch.bytes.size();
+    for (const std::string& apart : batch.apart) {
+        bytes += apart.size();
+    }
+    return bytes;
 }
 
 std::size_t weigh(const link::Report& report) {
@@ -120,8 +124,8 @@ struct Worker::Impl final : link::PlaneOutlet, SocketHost {
         const routing::Time time = now();
         for (link::CrossBatch& waiting : batch_burst) {
             // Gone as soon as its bytes are where they wait: not all of a burst's are here twice.
-            const link::CrossBatch batch = std::move(waiting);
-            data_plane.on_batch(batch, time);
+            link::CrossBatch batch = std::move(waiting);
+            data_plane.on_batch(std::move(batch), time);
         }
         batch_burst.clear();
         active = true;

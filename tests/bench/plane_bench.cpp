@@ -184,9 +184,9 @@ class Node final : public link::PlaneOutlet {
             plane->flush(now);
         }
         while (!batches_.empty()) {
-            const auto [worker, batch] = std::move(batches_.front());
+            auto [worker, batch] = std::move(batches_.front());
             batches_.pop_front();
-            planes_[worker]->on_batch(batch, now);
+            planes_[worker]->on_batch(std::move(batch), now);
             planes_[worker]->flush(now);
         }
         watch.stop();

@@ -1,10 +1,14 @@
 // Bounds in bytes: credit and windows follow them, and memory goes back after a burst.
+#include "link/chunk.h"
+#include "link/content.h"
 #include "link/slab.h"
 #include "tests/link/test_world.h"
 
 #include <gtest/gtest.h>
 
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace amqmesh::link::test {
@@ -238,6 +242,62 @@ TEST(Budget, StreamsOfManySessionsShareTheConnections) {
     for (const auto& delivery : receiver.received) {
         EXPECT_TRUE(delivery.complete);
     }
+}
+
+/// Large payload is taken over by the other worker, small is copied: both arrive as they were,
+/// whether they wait there or not, whole or in pieces.
+TEST(CrossWorker, PayloadOfAnySizeArrivesAsItWas) {
+    for (const std::uint32_t credit : {0U, 100U}) {
+        TestWorld world;
+        auto& node = world.node("A", 2);
+        auto& receiver = world.client(node, 0);
+        auto& sender = world.client(node, 1);
+        const auto consumer = receiver.receiver("q", credit);
+        const auto link = sender.sender("q");
+        world.run();
+        std::vector<std::string> sent;
+        for (const std::size_t size : {0U, 1U, 4'096U, 8'191U, 8'192U, 20'000U, 200'000U}) {
+            sent.emplace_back(size, static_cast<char>('a' + sent.size()));
+            sender.send(link, sent.back());
+            world.run();
+        }
+        std::string stream;
+        sender.send(link, "", false, true);
+        for (const std::size_t size : {10U, 9'000U, 50U, 70'000U, 30U}) {
+            const std::string part(size, static_cast<char>('A' + stream.size() % 26));
+            stream += part;
+            sender.write(link, part, size != 30);
+            world.run();
+        }
+        sent.push_back(stream);
+        receiver.engine.set_credit(consumer, 100);
+        world.run();
+        ASSERT_EQ(receiver.received.size(), sent.size());
+        for (std::size_t i = 0; i < sent.size(); ++i) {
+            EXPECT_TRUE(receiver.received[i].complete);
+            EXPECT_EQ(receiver.received[i].body, sent[i]) << "message " << i;
+        }
+        receiver.accept_all();
+        world.run();
+        EXPECT_EQ(sender.outcomes(Outcome::kAccepted), sent.size());
+    }
+}
+
+/// The worker that a large message waits on keeps what it was handed, not another copy of it.
+TEST(CrossWorker, LargePayloadIsNotCopiedWhereItWaits) {
+    ChunkPool pool;
+    Content content;
+    std::string payload(20'000, 'x');
+    const auto* bytes = payload.data();
+    {
+        const ChunkRef owner = pool.adopt(std::move(payload));
+        content.append(std::as_bytes(std::span(owner.get()->adopted)), &owner);
+    }
+    EXPECT_EQ(pool.live(), 1U);
+    EXPECT_LT(content.memory(), 100U);
+    EXPECT_EQ(static_cast<const void*>(content.front().data()), static_cast<const void*>(bytes));
+    content.consume(20'000);
+    EXPECT_EQ(pool.live(), 0U);
 }
 
 }  // namespace

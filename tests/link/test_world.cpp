@@ -76,7 +76,7 @@ bool TestNode::settle(Time now) {
         while (!batches_.empty()) {
             auto [worker, batch] = std::move(batches_.front());
             batches_.pop_front();
-            planes_[worker]->on_batch(batch, now);
+            planes_[worker]->on_batch(std::move(batch), now);
         }
     }
 }

@@ -141,7 +141,7 @@ class StreamTests:
 
     def test_20_megabytes_with_bounded_memory(self):
         """At a node that had no stream before: what threads' heaps keep for the next one is counted, too."""
-        self.bounded(20_000_000, first=1_000_000, allowed=6_000_000)
+        self.bounded(20_000_000, first=1_000_000, allowed=4_000_000)
 
     def test_100_megabytes_with_bounded_memory(self):
         self.bounded(100_000_000, first=20_000_000, allowed=4_000_000)
