@@ -378,14 +378,15 @@ Target Forwarder::choose_for(const OutgoingDelivery& out) {
     reset_choice();
     if (out.label.egress != 0 && out.label.egress != table.self()) {
         const auto target = towards(out.label.egress, out.label.flow);
-        // Back where it came from would be a loop of two: better another way, or wait (ROUTING
-        // 1.6).
+        // Back where it came from would be a loop of two, unless the neighbour has heard by now
+        // (routing/detour.h).
         const bool bounce = target.kind == Target::Kind::kNeighbour &&
                             out.arrival.generation != 0 &&
                             table.same_neighbour(target.neighbour, out.arrival);
         if (bounce) {
             ++plane_.counters.bounced;
-            return way_round(out.label, out.arrival);
+            const bool news_over = out.parked_until != 0 && out.news_until == 0;
+            return way_round(out.label, out.arrival, news_over);
         }
         if (target.kind != Target::Kind::kNone || out.arrival.generation != 0) {
             return target;

@@ -226,6 +226,7 @@ struct OutgoingState {
     std::uint32_t progress = 0;  ///< bytes sent since the origin's worker was told
     ConnectionId arrival;        ///< neighbour it came from (bounce rule); generation 0: a client
     Time parked_until = 0;
+    Time news_until = 0;          ///< parked on the way back: then it goes; 0: it did, or is not
     Time waiting_since = 0;       ///< 0: has not waited here
     Time expires_at = 0;          ///< by its header's ttl, once it waits; 0: never
     routing::RouterId avoid = 0;  ///< had no consumer just now; 0: none, or the table has changed

@@ -98,6 +98,7 @@ class Forwarder {
     static constexpr Time kExpiryStep = 10 * routing::kMillisecond;
     static constexpr Time kProbeInterval = 50 * routing::kMillisecond;
     static constexpr Time kParkTime = 100 * routing::kMillisecond;
+    static_assert(routing::kNewsTime < kParkTime);
     static constexpr std::size_t kParkedMax = 65536;
     static constexpr std::size_t kCollectMax = 1U
                                                << 20U;  ///< for the node itself; addresses in front
@@ -366,15 +367,18 @@ class Forwarder {
     [[gnu::noinline]] void unpin(IncomingDelivery& in);
     /// Its flow is pinned: the target becomes kHeld.
     bool hold_back(const IncomingDelivery& in, const Payload& payload);
+    [[nodiscard]] bool waits_for(const FlowKey& key, const ConnectionId& arrival) const;
     void join_pin(std::uint32_t out_slot);
     /// Parked, or held back: off the list.
     void leave_parked(std::uint32_t out_slot);
     /// Those whose flows are pinned join them; returned are the others.
     std::vector<std::uint32_t> join_pins(const std::vector<std::uint32_t>& parked);
     void release_pin(const FlowKey& key);
+    std::optional<Time> tick_parked();
     std::optional<Time> tick_pins();
-    /// Instead of back over `arrival`; no kind: there is none.
-    Target way_round(const MeshLabel& label, const ConnectionId& arrival);
+    /// For what its route leads back to where it came from: another way, or in fact back. No kind:
+    /// it has to wait. `news_over`: it has waited for news.
+    Target way_round(const MeshLabel& label, const ConnectionId& arrival, bool news_over);
 
     // time to live (link/forwarder_time.cpp)
     /// The copy begins to wait here, or goes on waiting somewhere else.

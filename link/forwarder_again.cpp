@@ -127,6 +127,7 @@ void Forwarder::park(std::uint32_t out_slot) {
     note_waiting(out);
     if (out.parked_until == 0) {
         out.parked_until = plane_.now + kParkTime;
+        out.news_until = out.arrival.generation != 0 ? plane_.now + routing::kNewsTime : 0;
     }
     parked_.push_back(out_slot);
 }
@@ -176,15 +177,30 @@ std::optional<Time> Forwarder::tick() {
     if (const auto unpin_at = tick_pins()) {
         next = next ? std::min(*next, *unpin_at) : *unpin_at;
     }
+    if (const auto parked = tick_parked()) {
+        next = next ? std::min(*next, *parked) : *parked;
+    }
+    return next;
+}
+
+std::optional<Time> Forwarder::tick_parked() {
     const auto parked = std::exchange(parked_, {});
     for (const auto slot : parked) {
-        const auto until = plane_.outgoing.at(slot).parked_until;
-        if (until <= plane_.now) {
+        auto& out = plane_.outgoing.at(slot);
+        if (out.parked_until <= plane_.now) {
             conclude(slot, unreached());
+        } else if (out.news_until != 0 && out.news_until <= plane_.now) {
+            out.news_until = 0;
+            redispatch(slot);  // it may be parked again
         } else {
             parked_.push_back(slot);
-            next = next ? std::min(*next, until) : until;
         }
+    }
+    std::optional<Time> next;
+    for (const auto slot : parked_) {
+        const auto& out = plane_.outgoing.at(slot);
+        const auto until = out.news_until != 0 ? out.news_until : out.parked_until;
+        next = next ? std::min(*next, until) : until;
     }
     return next;
 }

@@ -351,7 +351,7 @@ void Forwarder::begin_from_mesh(Connection& connection,
                   plane_.table->same_neighbour(targets_.front().neighbour, connection.id());
     if (bounce) {
         ++plane_.counters.bounced;
-        targets_.front() = way_round(in.label, connection.id());
+        targets_.front() = way_round(in.label, connection.id(), false);
         bounce = targets_.front().kind == Target::Kind::kNone;
     }
     if (in.multicast || (!bounce && !targets_.empty())) {

@@ -66,6 +66,7 @@ void Forwarder::pin_flows(const routing::ForwardingTable& before) {
         }
         auto& pin = pins_[key];
         pin.until = pin.until == 0 ? plane_.now + kParkTime : pin.until;
+        pin.was = was.neighbour;
         ++pin.under_way;
         in.pinned_egress = was.egress;
     });
@@ -79,6 +80,12 @@ void Forwarder::unpin(IncomingDelivery& in) {
     }
 }
 
+// What the pinned ones' old next hop has sent back is among those under way.
+bool Forwarder::waits_for(const FlowKey& key, const ConnectionId& arrival) const {
+    const auto pin = pins_.find(key);
+    return pin != pins_.end() && !plane_.table->same_neighbour(pin->second.was, arrival);
+}
+
 bool Forwarder::hold_back(const IncomingDelivery& in, const Payload& payload) {
     const auto egress = targets_.empty() ? in.label.egress : targets_.front().egress;
     const bool elsewhere = !targets_.empty() && targets_.front().worker() != plane_.config.worker;
@@ -86,7 +93,8 @@ bool Forwarder::hold_back(const IncomingDelivery& in, const Payload& payload) {
         (elsewhere && payload.more)) {  // the rest of it could not follow to another worker
         return false;
     }
-    if (!pins_.contains(key_of(in.label, egress))) {
+    const ConnectionId arrival = {plane_.config.worker, in.connection, in.connection_generation};
+    if (!waits_for(key_of(in.label, egress), arrival)) {
         return false;
     }
     Target target;
@@ -119,9 +127,9 @@ std::vector<std::uint32_t> Forwarder::join_pins(const std::vector<std::uint32_t>
     std::map<FlowKey, std::vector<std::uint32_t>> first;
     std::vector<std::uint32_t> others;
     for (const auto slot : parked) {
-        const auto& label = plane_.outgoing.at(slot).label;
-        const auto key = key_of(label, label.egress);
-        (pins_.contains(key) ? first[key] : others).push_back(slot);
+        const auto& out = plane_.outgoing.at(slot);
+        const auto key = key_of(out.label, out.label.egress);
+        (waits_for(key, out.arrival) ? first[key] : others).push_back(slot);
     }
     for (const auto& [key, slots] : first) {
         auto& held = pins_.at(key).held;
@@ -166,8 +174,7 @@ std::optional<Time> Forwarder::tick_pins() {
     return next;
 }
 
-// Another neighbour that is sure to have a way which does not lead back here.
-Target Forwarder::way_round(const MeshLabel& label, const ConnectionId& arrival) {
+Target Forwarder::way_round(const MeshLabel& label, const ConnectionId& arrival, bool news_over) {
     const auto& table = *plane_.table;
     const auto& topology = *table.topology();
     if (plane_.now >= graph_changed_at_ + routing::kDetourTime || topology.ids.empty()) {
@@ -177,23 +184,24 @@ Target Forwarder::way_round(const MeshLabel& label, const ConnectionId& arrival)
                            .subspan(topology.first[topology.self],
                                     topology.first[topology.self + std::size_t{1}] -
                                         topology.first[topology.self]);
-    const auto back = std::ranges::find_if(edges, [&](const routing::Topology::Edge& edge) {
+    const auto sender = std::ranges::find_if(edges, [&](const routing::Topology::Edge& edge) {
         const auto* way = table.connection(edge.adjacency);
         return way != nullptr && *way == arrival;
     });
-    if (back == edges.end()) {
+    if (sender == edges.end()) {
         return {};
     }
-    const auto link =
-        detours_.find(table.topologies(), label.egress, topology.ids[back->to], label.flow);
-    const auto* way = link ? table.connection(*link) : nullptr;
-    if (way == nullptr) {
-        return {};
-    }
+    const auto detour =
+        detours_.find(table.topologies(), label.egress, topology.ids[sender->to], label.flow);
     Target target;
-    target.kind = Target::Kind::kNeighbour;
-    target.neighbour = *way;
     target.egress = label.egress;
+    if (const auto* way = detour.link ? table.connection(*detour.link) : nullptr; way != nullptr) {
+        target.kind = Target::Kind::kNeighbour;
+        target.neighbour = *way;
+    } else if (detour.back || news_over) {
+        target.kind = Target::Kind::kNeighbour;
+        target.neighbour = arrival;
+    }
     return target;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <compare>
 #include <span>
 
 namespace amqmesh::routing {
@@ -13,7 +14,7 @@ struct Lengths {
     std::uint32_t distance = kUnreachable;
     std::int64_t tie = 0;
 
-    bool operator==(const Lengths&) const = default;
+    auto operator<=>(const Lengths&) const = default;
 };
 
 Lengths lengths_of(const Topology& topology,
@@ -65,10 +66,10 @@ bool Detours::came_over_us(const Topology& topology,
                spf.ties_of(there)[preference];
 }
 
-std::optional<AdjacencyId> Detours::find(const TopologyHistory& history,
-                                         RouterId target,
-                                         RouterId sender,
-                                         std::uint64_t flow) {
+Detour Detours::find(const TopologyHistory& history,
+                     RouterId target,
+                     RouterId sender,
+                     std::uint64_t flow) {
     if (known_.size() + TopologyHistory::kVersions > kKnownMax) {
         known_.clear();
     }
@@ -82,17 +83,19 @@ std::optional<AdjacencyId> Detours::find(const TopologyHistory& history,
     for (std::size_t age = 0; age < graphs.size() && !explained; ++age) {
         graphs[age] = history.before(age);
         if (graphs[age] == nullptr || graphs[age]->index_of(target) == Topology::npos) {
-            return std::nullopt;
+            return {};
         }
         spf[age] = &paths(*graphs[age], target);
         explained = age > 0 && came_over_us(*graphs[age], *spf[age], us, sender, preference);
         ++count;
     }
     if (!explained) {
-        return std::nullopt;
+        return {};
     }
     const std::uint32_t end = current.index_of(target);
-    std::optional<AdjacencyId> best;
+    Detour best;
+    best.back = lengths_of(*graphs[count - 1], *spf[count - 1], sender, preference) <
+                lengths_of(current, *spf[0], sender, preference);
     std::uint32_t shortest = kUnreachable;
     for (const Topology::Edge& edge : edges_of(current, current.self)) {
         const RouterId neighbour = current.ids[edge.to];
@@ -108,7 +111,7 @@ std::optional<AdjacencyId> Detours::find(const TopologyHistory& history,
         }
         if (safe) {
             shortest = now.distance + edge.cost;
-            best = edge.adjacency;
+            best.link = edge.adjacency;
         }
     }
     return best;

@@ -9,17 +9,21 @@
 // Many:  flows are spread over equally short paths by several such preferences. Each is a hash of
 //        its own; of two in a row the second is the first reversed, so that they differ wherever
 //        there are two paths. A flow keeps to one preference at all routers (link/choose.cpp).
-// Loops: while the news of one link's loss spreads, messages of one preference hardly ever go round
-//        among more than two routers, and the bounce rule stops those between two. A router that
-//        has heard of it and whose way did not lead over the link has the old way, all of whose
-//        routers keep theirs: nothing goes round there. So all in a circle had the link on their
-//        way, in the tree of old ways below its nearer end. Who has not heard of it sends up that
-//        tree. Who has, and whose new way leads down to a child there, takes the tree's links down,
-//        as parts of preferred paths are preferred: the first on it that has not heard sends
-//        straight back. What leads aside to another branch is not covered, so this is no proof; the
-//        simulator looks for such circles (amqmesh-sim --topology, "would run round"), and the hop
-//        limit ends them. With choices made by each router alone, four routers in a square can send
-//        messages round.
+// Loops: a message is sent on behind the news that its sender goes by, over the same connection;
+//        so the routers on its way know more and more, and by one graph it only gets nearer. Each
+//        piece of news turns it round once at most (routing/detour.h).
+//        Where taking news in takes longer than the way of a message, as on a local network, the
+//        routes of one moment count: while the news of one link's loss spreads, those of one
+//        preference hardly ever lead round among more than two routers. A router that has heard of
+//        it and whose way did not lead over the link has the old way, all of whose routers keep
+//        theirs: nothing goes round there. So all in a circle had the link on their way, in the
+//        tree of old ways below its nearer end. Who has not heard of it sends up that tree. Who
+//        has, and whose new way leads down to a child there, takes the tree's links down, as parts
+//        of preferred paths are preferred: the first on it that has not heard sends straight back.
+//        What leads aside to another branch is not covered, so this is no proof; the simulator
+//        looks for such circles (amqmesh-sim --topology, "lead round"), and the hop limit ends
+//        them. With choices made by each router alone, four routers in a square can send messages
+//        round.
 // Cost:  O((n + m) log n) per preference, no allocation per router.
 #pragma once
 

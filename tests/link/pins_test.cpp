@@ -259,6 +259,7 @@ class WayRound : public ::testing::TestWithParam<std::uint16_t> {
         world_.link(a_, b_);
         world_.link(b_, c_);
         world_.link(c_, d_);
+        world_.link(a_, d_);
         world_.route(a_, d_, b_, 3);
         world_.route(d_, a_, c_, 3);
         world_.route(c_, a_, b_, 2);
@@ -281,6 +282,38 @@ class WayRound : public ::testing::TestWithParam<std::uint16_t> {
         b_.publish(world_.now);
     }
 
+    // B hears that its link to C is lost, and that it is left with the long way by A. `seen`: it
+    // knew that A's way was by itself.
+    void lose(bool seen) {
+        const std::vector<Wire> all = {{0, 1, 1}, {1, 2, 1}, {2, 3, 1}, {0, 3, 9}};
+        const std::vector<Wire> less = {{0, 1, 1}, {2, 3, 1}, {0, 3, 9}};
+        b_.builder.set_topology(graph(world_, b_, {&a_, &b_, &c_, &d_}, seen ? all : less));
+        b_.publish(world_.now);
+        b_.builder.set_topology(graph(world_, b_, {&a_, &b_, &c_, &d_}, less));
+        world_.route(b_, d_, a_, 10);
+        b_.publish(world_.now);
+    }
+
+    void send(int count) {
+        for (int i = 0; i < count; ++i) {
+            sender_->send(link_, std::to_string(++sent_));
+        }
+        world_.run();
+    }
+
+    // All arrived, in order, and were accepted.
+    void expect_all() {
+        for (std::size_t i = 0; i < receiver_->received.size(); ++i) {
+            EXPECT_EQ(receiver_->received[i].body, std::to_string(i + 1));
+        }
+        for (int i = 0; i < 3; ++i) {
+            receiver_->accept_all();
+            world_.run();
+        }
+        EXPECT_EQ(receiver_->received.size(), static_cast<std::size_t>(sent_));
+        EXPECT_EQ(sender_->outcomes(Outcome::kAccepted), static_cast<std::size_t>(sent_));
+    }
+
     TestWorld world_;
     TestNode& a_ = world_.node("A", GetParam());
     TestNode& b_ = world_.node("B", GetParam());
@@ -290,6 +323,7 @@ class WayRound : public ::testing::TestWithParam<std::uint16_t> {
     TestClient* receiver_ = nullptr;
     TestClient* sender_ = nullptr;
     LinkIndex link_ = 0;
+    int sent_ = 0;
 };
 
 INSTANTIATE_TEST_SUITE_P(Workers, WayRound, ::testing::Values(1, 2));
@@ -319,6 +353,44 @@ TEST_P(WayRound, WaitsWhenTheNewsIsOld) {
     sender_->send(link_, "1");
     world_.run();
     EXPECT_TRUE(receiver_->received.empty()) << "it may be B that has not heard of something";
+}
+
+// The news is ahead of it: A waits for it to be taken in.
+TEST_P(WayRound, BackToWhoHadNotHeardOfALoss) {
+    lose(true);
+    send(2);
+    EXPECT_TRUE(receiver_->received.empty()) << "at A, where it came from";
+    world_.route(a_, d_, d_, 9);
+    EXPECT_EQ(receiver_->received.size(), 2U);
+    expect_all();
+}
+
+// What follows at A waits for what is under way by B; that itself, coming back, does not.
+TEST_P(WayRound, BackInFrontOfWhatFollows) {
+    lose(true);
+    for (int i = 0; i < 2; ++i) {
+        sender_->send(link_, std::to_string(++sent_));
+        world_.step();
+        world_.step();
+    }
+    a_.builder.set_route(d_.id, d_.name, 9, {world_.adjacency(a_, d_)});
+    a_.publish(world_.now);
+    send(3);
+    EXPECT_EQ(receiver_->received.size(), 2U) << "the rest follows when these are settled";
+    expect_all();
+}
+
+TEST_P(WayRound, BackUnexplainedWhenNoNewsComes) {
+    lose(false);
+    a_.builder.set_route(d_.id, d_.name, 9, {world_.adjacency(a_, d_)});
+    send(1);
+    EXPECT_TRUE(receiver_->received.empty());
+    a_.publish(world_.now);
+    world_.run();
+    EXPECT_TRUE(receiver_->received.empty()) << "B waits for news";
+    world_.pass(2 * routing::kNewsTime);
+    ASSERT_EQ(receiver_->received.size(), 1U);
+    expect_all();
 }
 
 }  // namespace

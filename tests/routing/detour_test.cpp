@@ -87,7 +87,7 @@ class News {
                 if (knows) {
                     history.add(after_.topology[from]);
                 }
-                const auto link = detours_.find(history, 100 + to, 100 + before, preference);
+                const auto link = detours_.find(history, 100 + to, 100 + before, preference).link;
                 next = link ? across(with_, from, *link) : Topology::npos;
                 surely = surely || link.has_value();
                 outcomes.detours += link ? 1U : 0U;
@@ -141,6 +141,34 @@ TEST(Detours, NothingRunsRoundAndWhatTakesOneArrives) {
     EXPECT_GT(outcomes.detours, 100U);
 }
 
+// A square: 0 - 1 - 2 - 3 - 0, the last link dear.
+TEST(Detours, BackToWhoHadNotHeardOfALossOnly) {
+    const TestGraph square = {
+        .size = 4,
+        .edges = {{0, 1, 1, 1, 1}, {1, 2, 1, 2, 1}, {2, 3, 1, 2, 1}, {3, 0, 9, 2, 2}},
+        .no_transit = std::vector<bool>(4, false)};
+    TestGraph cut = square;
+    cut.edges.erase(cut.edges.begin() + 1);
+    const Views all = views(square, 1);
+    const Views less = views(cut, 2);
+    TopologyHistory lost;
+    lost.add(all.topology[1]);
+    lost.add(less.topology[1]);
+    Detours detours;
+    EXPECT_TRUE(detours.find(lost, 103, 100, 0).back);
+    EXPECT_FALSE(detours.find(lost, 103, 100, 0).link);
+    TopologyHistory unknown;
+    unknown.add(less.topology[1]);
+    EXPECT_FALSE(detours.find(unknown, 103, 100, 0).back) << "nothing says why 0 sent it here";
+
+    TestGraph near = square;
+    near.edges.back().cost = 1;
+    TopologyHistory gained;
+    gained.add(all.topology[1]);
+    gained.add(views(near, 3).topology[1]);
+    EXPECT_FALSE(detours.find(gained, 103, 100, 0).back) << "good news is taken in later";
+}
+
 TEST(Detours, NoneWithoutAReason) {
     const TestGraph line = {.size = 4,
                             .edges = {{0, 1, 1, 1, 1}, {1, 2, 1, 2, 1}, {2, 3, 1, 2, 1}},
@@ -149,8 +177,8 @@ TEST(Detours, NoneWithoutAReason) {
     TopologyHistory history;
     history.add(known.topology[1]);
     Detours detours;
-    EXPECT_FALSE(detours.find(history, 103, 102, 0)) << "nothing has changed that we know of";
-    EXPECT_FALSE(detours.find(history, 999, 102, 0)) << "an unknown router";
+    EXPECT_FALSE(detours.find(history, 103, 102, 0).link) << "nothing has changed that we know of";
+    EXPECT_FALSE(detours.find(history, 999, 102, 0).link) << "an unknown router";
 }
 
 }  // namespace

@@ -43,10 +43,12 @@ std::optional<std::size_t> Walker::way_round(std::size_t before,
     if (!news(at)) {
         return std::nullopt;
     }
-    const auto link = detours_.find(world_.routers()[at].mirror.topologies,
-                                    world_.routers()[to].id,
-                                    world_.routers()[before].id,
-                                    flow);
+    const auto link = detours_
+                          .find(world_.routers()[at].mirror.topologies,
+                                world_.routers()[to].id,
+                                world_.routers()[before].id,
+                                flow)
+                          .link;
     return link ? over(at, *link) : std::nullopt;
 }
 
