@@ -2,6 +2,7 @@
 
 #include "routing/hash.h"
 #include "tests/sim/check.h"
+#include "tests/sim/flights.h"
 #include "tests/sim/walk.h"
 
 #include <algorithm>
@@ -73,7 +74,8 @@ class Experiment {
               graph,
               {.heartbeat_ms = options.heartbeat_ms, .max_paths = options.max_paths, .limits = {}},
               options.seed),
-          walker_(world_, options.repair) {
+          walker_(world_, options.repair),
+          flights_(world_, options.max_paths, options.send_back) {
         for (std::size_t i = 0; i < world_.routers().size(); ++i) {
             place_[world_.routers()[i].id] = i;
         }
@@ -101,6 +103,7 @@ class Experiment {
         }
         if (measured_.failure.empty()) {
             change_at_random();
+            mend_all();
         }
         const std::size_t routers = std::min({options_.links_max, measured_.routers, kCrashesMax});
         for (std::size_t i = 0; i < routers && measured_.failure.empty(); ++i) {
@@ -226,6 +229,14 @@ class Experiment {
         measured_.spf_without_effect = after.spf_without_effect - before.spf_without_effect;
     }
 
+    void mend_all() {
+        for (std::size_t cable = 0; cable < measured_.links; ++cable) {
+            world_.set_up(cable, true);
+        }
+        settle(120 * kSecond);
+        world_.run_for(3 * kSecond);
+    }
+
     [[nodiscard]] routing::NodeCounters counters() const {
         routing::NodeCounters sum;
         for (const Router& router : world_.routers()) {
@@ -245,7 +256,9 @@ class Experiment {
             world_.stall(cable, 0, true);
             world_.stall(cable, 1, true);
         } else {
+            flights_.begin();
             world_.set_up(cable, false);
+            flights_.look();
         }
         const Time repaired = silent ? Time{0} : watch_repair(1500 * kMillisecond);
         world_.run_until(failed_at + 1500 * kMillisecond);
@@ -343,22 +356,35 @@ class Experiment {
     // all pairs of routers after each change is for small networks.
     Time watch_repair(Time limit) {
         const Time begun = world_.now();
-        if (measured_.routers > kWatchedMax) {
-            return 0;
-        }
+        const bool watched = measured_.routers <= kWatchedMax;
         Time repaired = begun;
-        bool broken = any_pair_broken();
-        world_.run_until_true(limit, [&] {
-            if (std::exchange(routes_changed_, false)) {
+        bool broken = watched && any_pair_broken();
+        watch_flights(limit, measured_.flown, [&] {
+            if (watched && std::exchange(routes_changed_, false)) {
                 const bool still = any_pair_broken();
                 if (broken && !still) {
                     repaired = world_.now();
                 }
                 broken = still;
             }
-            return false;
         });
         return repaired - begun;
+    }
+
+    // What becomes of messages from before now until `limit` has passed.
+    template <typename AfterEach>
+    void watch_flights(Time limit, Flown& flown, AfterEach after_each) {
+        const bool judged = measured_.routers <= kJudgedMax;
+        world_.run_until_true(limit, [&] {
+            if (judged) {
+                flights_.look();
+            }
+            after_each();
+            return false;
+        });
+        if (judged) {
+            flown.add(flights_.judge());
+        }
     }
 
     // By any preference.
@@ -409,8 +435,10 @@ class Experiment {
     void crash(std::size_t router) {
         dead_ = world_.routers()[router].id;
         const Time crashed_at = world_.now();
+        flights_.begin();
         world_.crash(router, false);
-        world_.run_for(1500 * kMillisecond);
+        flights_.look();
+        watch_flights(1500 * kMillisecond, measured_.flown_after_crash, [] {});
         const Time took = std::max(world_.last_route_change(), crashed_at) - crashed_at;
         measured_.failure = difference(world_);
         if (!measured_.failure.empty()) {  // somebody's renewal may be on its way just now
@@ -446,6 +474,7 @@ class Experiment {
     ExperimentOptions options_;
     World world_;
     Walker walker_;
+    Flights flights_;
     std::map<RouterId, std::size_t> place_;
     Measured measured_;
     bool routes_changed_ = false;

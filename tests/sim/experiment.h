@@ -1,6 +1,7 @@
 // Measurements on one network, in simulated time: exact and repeatable on any machine.
 #pragma once
 
+#include "tests/sim/flights.h"
 #include "tests/sim/world.h"
 
 #include <cstdint>
@@ -14,6 +15,7 @@ struct ExperimentOptions {
     std::uint32_t heartbeat_ms = 300;
     std::uint32_t max_paths = 4;  ///< as the daemon, unless it is told otherwise
     bool repair = false;          ///< messages are judged as with local repair (tests/sim/walk.h)
+    bool send_back = true;        ///< as routers do (routing/detour.h)
     std::size_t links_max = 100;  ///< at most so many links are failed, evenly chosen
     std::size_t changes = 60;     ///< random single changes made at the end
     std::uint64_t seed = 1;
@@ -50,7 +52,10 @@ struct Measured {
     std::uint64_t circles = 0;              ///< after a link's fault, mending or new cost
     std::uint64_t circles_to_the_dead = 0;  ///< after a router's end: to that router
     std::uint64_t circles_after_crash = 0;  ///< after a router's end: to any other
-    std::vector<Time> stale_after_crash;    ///< per router ended: until no route led to it
+    // The same, of messages under way (tests/sim/flights.h).
+    Flown flown;                          ///< while the news of a reset link spread
+    Flown flown_after_crash;              ///< of a router's end
+    std::vector<Time> stale_after_crash;  ///< per router ended: until no route led to it
     Time worst_stale_over_flood = 0;      ///< of those, beyond the slowest of its neighbours' words
     double wall_seconds_boot = 0;         ///< real time until all had started and were right
     double wall_seconds_per_failure = 0;  ///< real time one link failure took to simulate

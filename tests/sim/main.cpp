@@ -29,6 +29,7 @@ struct Arguments {
     std::size_t links = 100;
     std::uint32_t max_paths = 4;
     bool repair = false;
+    bool no_return = false;
     std::size_t routers_min = 4;
     std::size_t routers_max = 24;
     double fault_seconds = 8;
@@ -78,6 +79,19 @@ nlohmann::json spread(const std::vector<Time>& values) {
             {"max_ms", ms(percentile(values, 1.0))}};
 }
 
+nlohmann::json as_json(const Flown& flown) {
+    return {{"cases", flown.messages},
+            {"lost_with_the_link", flown.lost},
+            {"sent_back", flown.sent_back},
+            {"waited", flown.waited},
+            {"given_up", flown.given_up},
+            {"ran_round", flown.ran_round},
+            {"longest_wait_ms", ms(flown.longest_wait)},
+            {"last_wait_ms", ms(flown.last_wait)},
+            {"longest_extra_ms", ms(flown.longest_extra)},
+            {"most_hops", flown.most_hops}};
+}
+
 nlohmann::json as_json(const Measured& m) {
     return {{"routers", m.routers},
             {"links", m.links},
@@ -98,6 +112,8 @@ nlohmann::json as_json(const Measured& m) {
             {"circles", m.circles},
             {"circles_after_crash", m.circles_after_crash},
             {"circles_to_the_dead", m.circles_to_the_dead},
+            {"under_way", as_json(m.flown)},
+            {"under_way_after_crash", as_json(m.flown_after_crash)},
             {"after_crash", spread(m.stale_after_crash)},
             {"after_crash_over_flood_delay_ms", ms(m.worst_stale_over_flood)},
             {"wall_seconds_boot", m.wall_seconds_boot},
@@ -115,11 +131,30 @@ void print_spread(const char* name, const std::vector<Time>& values) {
                 values.size());
 }
 
+void print(const char* name, const Flown& flown) {
+    std::printf(
+        "%-36s %llu cases: %llu lost with it, %llu sent back, %llu waited, %llu given up, "
+        "%llu ran round\n",
+        name,
+        static_cast<unsigned long long>(flown.messages),
+        static_cast<unsigned long long>(flown.lost),
+        static_cast<unsigned long long>(flown.sent_back),
+        static_cast<unsigned long long>(flown.waited),
+        static_cast<unsigned long long>(flown.given_up),
+        static_cast<unsigned long long>(flown.ran_round));
+    std::printf("%-36s %.1f ms, the last one until %.1f ms; at most %.1f ms late, %zu hops\n",
+                "  longest wait of one",
+                ms(flown.longest_wait),
+                ms(flown.last_wait),
+                ms(flown.longest_extra),
+                flown.most_hops);
+}
+
 void print(const Graph& graph, const Measured& m) {
     std::printf("%s: %zu routers, %zu links\n", graph.name.c_str(), m.routers, m.links);
     std::printf("%-36s %.1f ms\n", "start to all routes", ms(m.boot));
     print_spread("link lost with reset, all routes right", m.after_reset);
-    print_spread("  every message gets through again", m.repaired);
+    print_spread("  every route leads there again", m.repaired);
     print_spread("    earliest possible", m.earliest);
     std::printf("%-36s %.1f ms\n", "  beyond the flood's own delay", ms(m.worst_over_flood));
     print_spread("link lost silently", m.after_silence);
@@ -138,13 +173,15 @@ void print(const Graph& graph, const Measured& m) {
                 static_cast<unsigned long long>(m.spf_without_effect),
                 static_cast<unsigned long long>(m.spf_avoided));
     std::printf("%-36s %llu times\n",
-                "messages would go back, and wait",
+                "routes that lead back, at one moment",
                 static_cast<unsigned long long>(m.goes_back));
     std::printf("%-36s %llu; router ended: %llu, to itself %llu\n",
-                "messages would run round",
+                "routes that lead round, at one moment",
                 static_cast<unsigned long long>(m.circles),
                 static_cast<unsigned long long>(m.circles_after_crash),
                 static_cast<unsigned long long>(m.circles_to_the_dead));
+    print("messages under way, link lost", m.flown);
+    print("messages under way, router ended", m.flown_after_crash);
     std::printf("%-36s %.3f s\n", "real time of the start", m.wall_seconds_boot);
     std::printf("%-36s %.3f s\n", "real time per link failure", m.wall_seconds_per_failure);
     if (!m.failure.empty()) {
@@ -159,6 +196,7 @@ int run_experiment(const Arguments& arguments, const Graph& graph) {
                                  .seed = arguments.first_seed};
     options.max_paths = arguments.max_paths;
     options.repair = arguments.repair;
+    options.send_back = !arguments.no_return;
     options.progress = [&](double fraction) { progress.show("failing links", fraction); };
     const Measured measured = measure(graph, options);
     progress.done();
@@ -364,6 +402,9 @@ int run(int argc, char** argv) {
     app.add_option("--links", arguments.links, "fail at most so many links");
     app.add_option("--paths", arguments.max_paths, "equal-cost ways that routers keep")
         ->check(CLI::Range(1, 8));
+    app.add_flag("--no-return",
+                 arguments.no_return,
+                 "judge messages as if routers sent none back to where it came from");
     app.add_flag("--repair",
                  arguments.repair,
                  "judge messages as if routers repaired ways locally, which they do not");

@@ -249,6 +249,7 @@ TEST(SmallWorlds, AllGraphsAllRoutersEndRight) {
 // does not arrive waits; the simulator fails otherwise (ROUTING 1.6). Equal costs make many ways
 // equal.
 TEST(Scenario, NothingRunsRoundAfterALinksFault) {
+    std::uint64_t sent_back = 0;
     for (const std::uint32_t max_paths : {1U, 4U, 8U}) {
         for (Graph graph : {grid(4, 5), random_graph(24, 24, 5), random_graph(30, 60, 6)}) {
             for (GraphEdge& edge : graph.edges) {
@@ -259,12 +260,20 @@ TEST(Scenario, NothingRunsRoundAfterALinksFault) {
             EXPECT_EQ(m.failure, "") << graph.name << ", paths " << max_paths;
             EXPECT_EQ(m.circles, 0U);
             EXPECT_GT(m.goes_back, 0U);
+            sent_back += m.flown.sent_back;
+            EXPECT_EQ(m.flown.waited, 0U) << "of what was under way when a link was lost";
+            for (const Flown& flown : {m.flown, m.flown_after_crash}) {
+                EXPECT_GT(flown.messages, 0U);
+                EXPECT_EQ(flown.given_up, 0U);
+                EXPECT_EQ(flown.ran_round, 0U);
+            }
             ASSERT_EQ(m.earliest.size(), m.repaired.size());
             for (std::size_t i = 0; i < m.earliest.size(); ++i) {
                 EXPECT_LE(m.earliest[i], m.repaired[i]) << graph.name << ", link " << i;
             }
         }
     }
+    EXPECT_GT(sent_back, 0U);
 }
 
 TEST(Scenario, AddressesComeAndGo) {
