@@ -186,9 +186,7 @@ void Node::Impl::on_graph_change(const GraphChange& change) {
         return;
     }
     counters_.last_topology_change = now_;
-    // (What is judged by is the graph of the last step: of several changes in one, the others may
-    // stand in for each other.)
-    if (!schedule_.due() && !topology_dirty_) {
+    if (!schedule_.due()) {
         const Routes::Relevance relevance = routes_.relevance(change);
         if (!relevance.run) {
             ++counters_.spf_avoided;

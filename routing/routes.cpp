@@ -125,17 +125,29 @@ std::uint32_t Routes::distance(std::uint32_t index) const {
     return index < spf_.distance.size() ? spf_.distance[index] : kUnreachable;
 }
 
-Routes::Relevance Routes::relevance(const GraphChange& change) const {
+Routes::Relevance Routes::relevance(const GraphChange& change) {
+    const bool alone = !std::exchange(changed_, true);
     const bool transit = change.transit_gained || change.transit_lost;
-    if (!topology_ || (transit && crossable(change.router))) {
+    if (!alone && (changed_alone_ || transit)) {
         return {true, 0};
     }
-    // Two links may stand in for each other, so that only one alone can be missed.
-    const bool several = transit || change.edges.size() > 1;
+    const Relevance found = relevance_of(change, alone);
+    changed_alone_ = transit || found.from != 0;
+    return found;
+}
+
+// What is no part of any chosen path and makes none better leaves all of them chosen: so does any
+// number of such changes.
+Routes::Relevance Routes::relevance_of(const GraphChange& change, bool alone) const {
+    const bool transit = change.transit_gained || change.transit_lost;
+    if (!topology_ || (transit && (!change.edges.empty() || crossable(change.router)))) {
+        return {true, 0};
+    }
+    const bool several = !alone || change.edges.size() > 1;
     Relevance sum;
     for (const EdgeChange& edge : change.edges) {
-        const Relevance one = relevance(edge, several);
-        sum.run = sum.run || one.run || (several && one.from != 0);
+        const Relevance one = relevance_of(edge, several);
+        sum.run = sum.run || one.run;
         sum.from = one.from;
     }
     return sum;
@@ -153,7 +165,7 @@ bool Routes::crossable(RouterId rid) const {
     });
 }
 
-Routes::Relevance Routes::relevance(const EdgeChange& edge, bool several) const {
+Routes::Relevance Routes::relevance_of(const EdgeChange& edge, bool several) const {
     constexpr Relevance kRun = {true, 0};
     std::uint32_t near = topology_->index_of(edge.a);
     std::uint32_t far = topology_->index_of(edge.b);
@@ -179,7 +191,7 @@ Routes::Relevance Routes::relevance(const EdgeChange& edge, bool several) const 
     const bool used = edge.before != 0 && gap == edge.before;
     const bool as_good = edge.after != 0 && gap == edge.after;
     const bool better = edge.after != 0 && edge.after < gap;
-    if (better || (used && (several || !replaceable(near, far, edge.before)))) {
+    if (better) {
         return kRun;
     }
     // By any preference only the chosen path counts, there and for whatever compares itself with it
@@ -189,7 +201,9 @@ Routes::Relevance Routes::relevance(const EdgeChange& edge, bool several) const 
     for (std::uint32_t p = 0; p < max_paths_; ++p) {
         const std::int64_t tie = near_ties[p] + tie_of(edge.a, edge.b, p);
         if ((used && tie == far_ties[p]) || (as_good && tie < far_ties[p])) {
-            return {false, topology_->ids[far]};
+            // Two links may stand in for each other, so that only one alone can be missed.
+            const bool missed = several || (used && !replaceable(near, far, edge.before));
+            return missed ? kRun : Relevance{false, topology_->ids[far]};
         }
     }
     return {};
@@ -240,6 +254,7 @@ void Routes::publish(Topology topology, Effects& effects) {
 }
 
 void Routes::update_topology(const Lsdb& lsdb, RouterId self, RouterId from, Effects& effects) {
+    changed_ = changed_alone_ = false;
     Topology next = build_topology(lsdb, self);
     if (!topology_ || next.ids != topology_->ids) {
         compute(std::move(next), effects);  // no matter for any route, but all is kept by index
@@ -252,6 +267,7 @@ void Routes::update_topology(const Lsdb& lsdb, RouterId self, RouterId from, Eff
 }
 
 void Routes::run(const Lsdb& lsdb, RouterId self, Effects& effects) {
+    changed_ = changed_alone_ = false;
     compute(build_topology(lsdb, self), effects);
 }
 

@@ -34,9 +34,9 @@ class Routes {
     };
 
     /// By the last run's (ROUTING 1.5, filters b and c). A change of one link costs O(its ends'
-    /// links); of several at once, the answer may be a needless run. REQUIRES: what earlier ones
-    /// asked for is done, or else only a run is sure to be right.
-    [[nodiscard]] Relevance relevance(const GraphChange& change) const;
+    /// links); of several at once, the answer may be a needless run. What counts is the last
+    /// answer since run() or update_topology(). REQUIRES: none since then asked for a run.
+    [[nodiscard]] Relevance relevance(const GraphChange& change);
 
     /// Takes the new graph without running; only choices from that router on are made again.
     void update_topology(const Lsdb& lsdb, RouterId self, RouterId from, Effects& effects);
@@ -67,7 +67,8 @@ class Routes {
     [[nodiscard]] std::optional<Route> at(std::uint32_t index) const;
     [[nodiscard]] std::uint32_t distance(std::uint32_t index) const;
     [[nodiscard]] bool crossable(RouterId rid) const;
-    [[nodiscard]] Relevance relevance(const EdgeChange& edge, bool several) const;
+    [[nodiscard]] Relevance relevance_of(const GraphChange& change, bool alone) const;
+    [[nodiscard]] Relevance relevance_of(const EdgeChange& edge, bool several) const;
     [[nodiscard]] bool replaceable(std::uint32_t near, std::uint32_t far, Cost cost) const;
     void choose_again(RouterId from, Effects& effects);
 
@@ -75,6 +76,9 @@ class Routes {
     std::uint64_t version_ = 0;
     std::shared_ptr<const Topology> topology_;
     Spf spf_;  // over topology_: the routes, as they were told
+    // Changes since then: some, and one that others must not be judged beside.
+    bool changed_ = false;
+    bool changed_alone_ = false;
 };
 
 }  // namespace amqmesh::routing

@@ -42,10 +42,13 @@ class Database {
         const auto routers = static_cast<std::uint32_t>(flags_.size());
         if (below(8) == 0) {
             const std::uint32_t router = below(routers);
-            flags_[router] ^= lsp_flag::kNoTransit;
+            turn(router);
             return store(router);
         }
         Wire& wire = wires_[below(static_cast<std::uint32_t>(wires_.size()))];
+        if (below(8) == 0) {  // both at once, as after a start
+            turn(wire.a);
+        }
         if (below(2) == 0) {
             wire.up = !wire.up;
         } else {
@@ -69,6 +72,13 @@ class Database {
     };
 
     std::uint32_t below(std::uint32_t n) { return static_cast<std::uint32_t>(random_() % n); }
+
+    // Few at a time may not be crossed.
+    void turn(std::uint32_t router) {
+        if (flags_[router] != 0 || std::ranges::count(flags_, 0U) + 4 > std::ssize(flags_)) {
+            flags_[router] ^= lsp_flag::kNoTransit;
+        }
+    }
 
     void connect(std::uint32_t a, std::uint32_t b) { wires_.push_back({a, b, 1 + below(6)}); }
 
@@ -107,7 +117,8 @@ struct Judged {
     int avoided = 0;   // and rightly so
     int chosen = 0;    // only choices were made again
     int wrong = 0;     // not as if computed anew
-    int needless = 0;  // run, though it changed nothing
+    int together = 0;  // of several changes at once
+    int needless = 0;  // run for a single change, though it changed nothing
     int runs = 0;
 };
 
@@ -140,19 +151,28 @@ Judged judge(std::uint64_t seed, std::uint32_t max_paths) {
     routes.run(database.lsdb(), Database::id(0), effects);
     add_up(told, effects);
     for (int i = 0; i < 300; ++i) {
-        const GraphChange change = database.change();
-        if (!change.any()) {
+        // Up to three changes in one step.
+        Routes::Relevance relevance;
+        int changes = 0;
+        for (int more = i % 3; more >= 0 && !relevance.run; --more) {
+            const GraphChange change = database.change();
+            if (change.any()) {
+                ++changes;
+                relevance = routes.relevance(change);
+            }
+        }
+        if (changes == 0) {
             continue;
         }
-        const Routes::Relevance relevance = routes.relevance(change);
         effects.clear();
         if (relevance.run) {
             routes.run(database.lsdb(), Database::id(0), effects);
-            ++judged.runs;
-            judged.needless += effects.routes.empty() ? 1 : 0;
+            judged.runs += changes == 1 ? 1 : 0;
+            judged.needless += changes == 1 && effects.routes.empty() ? 1 : 0;
         } else {
             routes.update_topology(database.lsdb(), Database::id(0), relevance.from, effects);
             ++(effects.routes.empty() ? judged.avoided : judged.chosen);
+            judged.together += changes > 1 ? 1 : 0;
         }
         add_up(told, effects);
         Routes anew(max_paths);
@@ -165,20 +185,22 @@ Judged judge(std::uint64_t seed, std::uint32_t max_paths) {
 
 TEST(Routes, AvoidNothingThatMatters) {
     Judged sum;
-    for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 150; ++seed) {
         for (const std::uint32_t max_paths : {1U, 4U}) {
             const Judged one = judge(seed, max_paths);
             EXPECT_EQ(one.wrong, 0) << "seed " << seed << ", paths " << max_paths;
             sum.avoided += one.avoided;
             sum.chosen += one.chosen;
+            sum.together += one.together;
             sum.needless += one.needless;
             sum.runs += one.runs;
         }
     }
     EXPECT_GT(sum.avoided, 1000);
     EXPECT_GT(sum.chosen, 100);
+    EXPECT_GT(sum.together, 100);
     // Own links, and routers that stop or begin to be crossed, get the benefit of the doubt.
-    EXPECT_LT(sum.needless, sum.runs / 10);
+    EXPECT_LT(sum.needless, sum.runs / 5) << sum.needless << " of " << sum.runs;
 }
 
 // Told are differences only: whoever adds them up has the routes.
