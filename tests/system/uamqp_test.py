@@ -16,6 +16,7 @@ from proton import Message
 from uamqp import authentication
 
 from clients import Clients
+from management import Management
 from mesh import DEADLINE_S, MeshTest, poll_until
 
 
@@ -311,6 +312,60 @@ class UamqpRequests(UamqpTest):
 
     def test_it_answers_across_three(self):
         self.answers("A", "C")
+
+
+class UamqpDrains(UamqpTest):
+    """Credit that is drained is gone: what comes later waits for new credit."""
+
+    def drains(self, sender_at, receiver_at):
+        url, auth = self.at(receiver_at)
+        received = []
+
+        def note(message):
+            received.append(b"".join(message.get_data()))
+            message.accept()
+        client = uamqp.ReceiveClient(url, auth=auth, prefetch=10, auto_complete=False)
+        self.addCleanup(client.close)
+        client._message_received_callback = note
+        client.open()
+        clients = Clients()
+        self.addCleanup(clients.close)
+        sender = clients.connect(self.shared.nodes[sender_at]).sender(self.address)
+
+        def until(condition, what):
+            clients.wait(lambda: client.do_work() and condition(), what)
+        until(lambda: sender.credit > 0, "the consumer")
+        before = sender.send(Message(body=b"before", inferred=True))
+        until(lambda: before.done and received == [b"before"], "a message on the first credit")
+        client.message_handler.reset_link_credit(10, drain=True)
+        self.assertEqual(0, self.credit_at(clients, self.shared.nodes[receiver_at], client),
+                         "the node has given back what it had")
+        after = sender.send(Message(body=b"after", inferred=True))
+        clients.never(lambda: client.do_work() and after.done, "a message without credit")
+        self.assertEqual([b"before"], received)
+        # It keeps counting from before the drain (the node's flow has moved the delivery-count on by what it gave
+        # back, AMQP 2.6.7), so up to ten of these are gone already.
+        client.message_handler.reset_link_credit(20)
+        until(lambda: after.done and len(received) == 2, "the message on new credit")
+        self.assertEqual(("accepted", "accepted"), (before.outcome, after.outcome))
+        self.assertEqual([b"before", b"after"], received)
+
+    def credit_at(self, clients, node, client):
+        """What the node has of the consumer's credit once the drain has come and been answered."""
+        management = Management(clients.connect(node))
+
+        def credit():
+            rows = management.query("router.link", "owningAddr", "linkDir", "creditAvailable")
+            return [row["creditAvailable"] for row in rows
+                    if row["owningAddr"] == f"M0{self.address}" and row["linkDir"] == "out"]
+        clients.wait(lambda: client.do_work() and credit() == [0], "the drain")
+        return credit()[0]
+
+    def test_at_one_node(self):
+        self.drains("B", "B")
+
+    def test_across_three(self):
+        self.drains("A", "C")
 
 
 class UamqpReconnects(MeshTest):
