@@ -376,6 +376,9 @@ Target Forwarder::choose_again(const OutgoingDelivery& out) {
 Target Forwarder::choose_for(const OutgoingDelivery& out) {
     const auto& table = *plane_.table;
     reset_choice();
+    if (out.label.hint) {
+        return towards(out.label.egress, out.label.flow);  // it is no message: to its router only
+    }
     if (out.label.egress != 0 && out.label.egress != table.self()) {
         const auto target = towards(out.label.egress, out.label.flow);
         // Back where it came from would be a loop of two, unless the neighbour has heard by now

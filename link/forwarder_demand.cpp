@@ -260,6 +260,7 @@ void Forwarder::try_again(std::uint32_t slot) {
 void Forwarder::send_back(const Record& offer, std::span<const std::byte> payload) {
     auto record = offer;
     record.kind = RecordKind::kReturn;
+    record.apart = false;
     post(offer.origin.worker, record, payload);
 }
 

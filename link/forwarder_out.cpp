@@ -28,7 +28,7 @@ void Forwarder::offer(std::uint32_t slot,
         (target.kind == Target::Kind::kConsumer || target.kind == Target::Kind::kNeighbour) &&
         target.worker() != plane_.config.worker;
     const bool whole = !in.multicast && !payload.more && payload.bytes.size() <= kKeptMax;
-    if (whole && from_client && target.kind == Target::Kind::kNeighbour) {
+    if (whole && from_client && target.kind == Target::Kind::kNeighbour && !in.label.hint) {
         keep_copy(in, payload.bytes);
         in.egress = target.egress;
     }

@@ -349,5 +349,29 @@ TEST_P(Demand, TheSenderMayLeaveWhatWaits) {
     EXPECT_EQ(one.count() + two.count(), 6U) << "what was wholly sent arrives";
 }
 
+/// What one router tells another of its free consumers is no message: when that router is lost,
+/// nobody here gets it.
+TEST_P(Demand, AHintForALostRouterReachesNoConsumer) {
+    const auto near = consumer(b_);
+    const auto far = consumer(c_);
+    const auto [client, link] = sender_at_a();
+    send(*client, link, 4);
+    ASSERT_EQ(near.count() + far.count(), 2U) << "A waits, and C knows that";
+    ASSERT_EQ(far.count(), 1U);
+    const auto lost = c_.neighbours_up.front();
+    const auto adjacency = world_.adjacency(c_, b_);
+    world_.cut(b_, c_);
+    // The table is late: its way to A is a connection that has ended.
+    c_.builder.set_adjacency(adjacency, &lost);
+    c_.publish(world_.now);
+    world_.run();
+    finish(far);
+    c_.builder.set_adjacency(adjacency, nullptr);
+    c_.publish(world_.now);
+    world_.run();
+    world_.pass(500 * kMillisecond);
+    EXPECT_EQ(far.count(), 1U) << "with the body " << far.client->received.back().body;
+}
+
 }  // namespace
 }  // namespace amqmesh::link::test
