@@ -399,6 +399,14 @@ class Forwarder {
     /// Ends a copy that is on no list.
     void give_up(std::uint32_t out_slot, bool begun);
 
+    // consumers that answer nothing (link/forwarder_silence.cpp)
+    /// As many as that have no answer: looks whether one comes.
+    [[gnu::noinline]] void watch_silence(const OutgoingDelivery& out);
+    std::optional<Time> tick_silence();
+    void give_up_unanswered(Connection& connection, OutgoingLink& link);
+    /// Of a link that is silent: the copy's answer is waited for, to see whether one comes.
+    static bool probes(const OutgoingLink& link, const OutgoingDelivery& out);
+
     void append(DeliveryList& list, std::uint32_t out_slot);
     /// Into and out of the link's waiting list.
     void enqueue(OutgoingLink& link, std::uint32_t out_slot);
@@ -457,10 +465,23 @@ class Forwarder {
 
     std::vector<WatchedStall> watched_stalls_;  // links; each at most once (stall_watched)
     Time next_stall_ = kNever;
-    std::vector<std::uint32_t> parked_;  // slots; bounded by kParkedMax
-    std::map<FlowKey, FlowPin> pins_;    // bounded by the deliveries under way
-    std::size_t held_back_ = 0;          // slots in all pins; bounded by kParkedMax
-    std::vector<FlowKey> unpinned_;      // have nothing under way any more
+
+    struct WatchedSilence {
+        LinkKey key;
+        Time patience;
+        Time due;
+        std::uint64_t answers;  // of the link, when it was looked at last
+    };
+
+    /// Without an answer a link may have so many multicast copies: what a sender may have by
+    /// default.
+    static constexpr std::uint32_t kUnansweredMax = ConnectionOptions{}.link_capacity;
+    std::vector<WatchedSilence> watched_silences_;  // links; each at most once (silence_watched)
+    Time next_silence_ = kNever;
+    DeliveryList parked_;              // bounded by kParkedMax
+    std::map<FlowKey, FlowPin> pins_;  // bounded by the deliveries under way
+    std::size_t held_back_ = 0;        // slots in all pins; bounded by kParkedMax
+    std::vector<FlowKey> unpinned_;    // have nothing under way any more
     routing::Detours detours_;
     std::uint64_t graph_ = 0;  // its digest
     Time graph_changed_at_ = 0;

@@ -171,6 +171,9 @@ std::optional<Time> Forwarder::tick() {
     if (const auto stall = tick_stalls()) {
         next = next ? std::min(*next, *stall) : *stall;
     }
+    if (const auto silence = tick_silence()) {
+        next = next ? std::min(*next, *silence) : *silence;
+    }
     if (const auto probe = tick_demand()) {
         next = next ? std::min(*next, *probe) : *probe;
     }

@@ -163,8 +163,9 @@ void Forwarder::push(Connection& connection,
 }
 
 bool Forwarder::sends_settled(const OutgoingLink& link, const OutgoingDelivery& out) {
-    return !out.to_mesh && (link.settle_mode == SenderSettleMode::kSettled ||
-                            (out.presettled && link.settle_mode == SenderSettleMode::kMixed));
+    return !out.to_mesh && (link.settle_mode == SenderSettleMode::kSettled
+                                ? !probes(link, out)
+                                : out.presettled && link.settle_mode == SenderSettleMode::kMixed);
 }
 
 std::span<const std::byte> Forwarder::tag_of(const OutgoingLink& link,
@@ -248,10 +249,15 @@ void Forwarder::finish_sending(Connection& connection,
     auto& out = plane_.outgoing.at(out_slot);
     if (out.send_settled) {
         count_left(link, out);
-        conclude(out_slot, {Outcome::kAccepted, {}});
+        conclude(out_slot,
+                 link.silent && !out.presettled ? modified_failed()
+                                                : DeliveryState{Outcome::kAccepted, {}});
     } else {
         out.stage = OutgoingDelivery::Stage::kSent;
         append(link.sent, out_slot);
+        if (link.sent.size == kUnansweredMax && out.multicast) {
+            watch_silence(out);
+        }
     }
     update_gauge(connection, index, link);
 }

@@ -116,6 +116,8 @@ struct OutgoingLink {
     bool blocked = false;                  ///< told so
     bool stall_watched = false;            ///< multicast copies wait ...
     bool stalled = false;                  ///< ... or are given up (link/forwarder_stalls.cpp)
+    bool silence_watched = false;          ///< many multicast copies have no answer ...
+    bool silent = false;                   ///< ... and are not waited for (forwarder_silence.cpp)
     std::uint32_t tag = 0;                 ///< of the next delivery
     DeliveryList waiting;                  ///< kWaiting and kSending (first only)
     std::unique_ptr<PriorityTails> tails;  ///< lanes only: their waiting list is by priority

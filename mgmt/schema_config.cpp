@@ -240,7 +240,8 @@ constexpr auto kRouter = entity(
         {.name = "stalledDeliveries",
          .type = kInteger,
          .description = "Copies of multicast messages that a consumer missed because it took "
-                        "nothing (see multicastPatienceSeconds)."},
+                        "nothing, or was not waited for because it answered none (see "
+                        "multicastPatienceSeconds)."},
         {.name = "hopLimitDeliveries",
          .type = kInteger,
          .description = "Times that a delivery had crossed as many routers as it may and was given "
@@ -640,7 +641,8 @@ constexpr auto kAddress = entity(
          .access = kCreate,
          .description = "How long a consumer of multicast messages may take nothing at all while "
                         "some wait for it. Then it misses them and all others until it takes some "
-                        "again, and no longer holds back their senders. 0: for ever.",
+                        "again, and no longer holds back their senders. Nor does one that has 250 "
+                        "of them and answers none for so long. 0: for ever.",
          .default_text = "10",
          .unit = "s",
          .min = 0,

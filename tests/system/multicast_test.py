@@ -197,6 +197,37 @@ class StalledTests:
         self.assertEqual([str(number) for number in range(500)], self.bodies(stalled))
         self.assertEqual(missed, self.sum_of("stalledDeliveries"))
 
+    def test_one_that_answers_nothing(self):
+        """It takes all messages and settles none: its senders wait for it once, not for each message."""
+        other = self.receiver(self.far)
+        silent = self.receiver(self.far, window=0, answer=None)
+        silent.flow(2 * self.MANY)
+        sender = self.start(other, silent)
+        before = self.sum_of("stalledDeliveries")
+        sent = self.flood(sender, self.MANY)
+        self.assertEqual({("accepted", 1)}, {(one.outcome, one.outcomes_seen) for one in sent})
+        self.assertEqual([str(number) for number in range(self.MANY)], self.bodies(other))
+        self.clients.wait(lambda: len(self.bodies(silent)) == self.MANY, "its copies")
+        self.assertEqual([str(number) for number in range(self.MANY)], self.bodies(silent))
+        # What its senders had, and one at a time since then: in as many turns of patience as the test took.
+        self.assertIn(self.sum_of("stalledDeliveries") - before, range(250, 270))
+        for received in silent.messages:
+            if not received.settled:
+                received.accept()
+        # It is waited for again, as soon as an answer of its has been seen.
+        again = []
+
+        def waited_for():
+            if len(again) < 100 and sender.credit > 0 and all(one.done for one in again):
+                again.append(sender.send("again"))
+            last = silent.messages[-1]
+            if again and last.body == "again" and not last.settled and not hasattr(last, "answered"):
+                last.accept()
+                last.answered = True
+            return len(again) > 3 and all(one.done for one in again) and not any(
+                one.settled for one in silent.messages[-3:])
+        self.clients.wait(waited_for, "unsettled copies")
+
     def test_settled_messages_that_one_misses_are_counted(self):
         other = self.receiver(self.far)
         sender = self.start(other)
