@@ -68,6 +68,7 @@ IncomingLink& Connection::make_incoming(LinkIndex link,
                                         LinkPurpose purpose) {
     auto& place = slot(link);
     place.out.reset();
+    incoming_count_ += place.in ? 0U : 1U;
     place.in = std::make_unique<IncomingLink>();
     place.in->generation = ++place.generation;
     place.in->purpose = purpose;
@@ -82,6 +83,7 @@ OutgoingLink& Connection::make_outgoing(LinkIndex link,
                                         const std::string& name,
                                         LinkPurpose purpose) {
     auto& place = slot(link);
+    incoming_count_ -= place.in ? 1U : 0U;
     place.in.reset();
     place.out = std::make_unique<OutgoingLink>();
     place.out->generation = ++place.generation;
@@ -224,6 +226,7 @@ void Connection::drop_link(LinkIndex index) {
         plane_.unwatch(*place.in);
         control_in_ = control_in_ && place.in->purpose != LinkPurpose::kControl;
         place.in.reset();
+        --incoming_count_;
     } else if (place.out) {
         forwarder_.count_container(*this, *place.out);
         if (place.out->purpose == LinkPurpose::kEndpoint) {

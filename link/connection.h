@@ -47,6 +47,9 @@ class Connection final : public EngineEvents {
 
     [[nodiscard]] LinkKey key(LinkIndex link) const;
 
+    /// Links on which the peer sends.
+    [[nodiscard]] std::uint32_t incoming_count() const { return incoming_count_; }
+
     [[nodiscard]] std::uint32_t link_count() const {
         return static_cast<std::uint32_t>(links_.size());
     }
@@ -127,6 +130,7 @@ class Connection final : public EngineEvents {
     ConnectionOptions options_;
     Engine engine_;
     std::vector<LinkSlot> links_;
+    std::uint32_t incoming_count_ = 0;  // of them
     RemoteOpen remote_;
     bool opened_ = false;
     bool closed_ = false;

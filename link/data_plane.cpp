@@ -38,7 +38,7 @@ struct DataPlane::Impl {
 
     void look_again(const LinkKey& key);
     void renew_credit();
-    std::uint32_t affordable(const LinkKey& key, IncomingLink& link, std::uint32_t have);
+    std::uint32_t affordable(const Connection& connection, const LinkKey& key, IncomingLink& link);
     void relax();
     std::optional<Time> trim(Time now);
     bool routable(IncomingLink& link);
@@ -342,15 +342,21 @@ bool DataPlane::Impl::routable(IncomingLink& link) {
     return route != nullptr && plane.table->routable(*route);
 }
 
-/// How many deliveries of the link may be under way: its capacity, or fewer large ones.
-std::uint32_t DataPlane::Impl::affordable(const LinkKey& key,
-                                          IncomingLink& link,
-                                          std::uint32_t have) {
+/// How many deliveries of the link may be under way: its capacity, or fewer large ones, or its part
+/// of what a connection may have. With n links that is kConnectionDeliveries / n each, so that all
+/// of a connection together have at most kConnectionDeliveries or kDeliveriesMin each, and what
+/// those that came first were given before the others came.
+std::uint32_t DataPlane::Impl::affordable(const Connection& connection,
+                                          const LinkKey& key,
+                                          IncomingLink& link) {
     constexpr std::size_t kLinkBytesMax = std::size_t{2} << 20U;
+    constexpr std::size_t kConnectionDeliveries = std::size_t{1} << 17U;
     constexpr std::size_t kDeliveriesMin = 8;
-    const auto by_size =
-        std::max(kLinkBytesMax / std::max<std::size_t>(link.mean_bytes, 1), kDeliveriesMin);
-    const auto limit = static_cast<std::uint32_t>(std::min<std::size_t>(by_size, link.capacity));
+    const auto have = connection.engine().credit(key.link);
+    const auto by_size = kLinkBytesMax / std::max<std::size_t>(link.mean_bytes, 1);
+    const auto part = kConnectionDeliveries / std::max(connection.incoming_count(), 1U);
+    const auto least = std::max(std::min(by_size, part), kDeliveriesMin);
+    const auto limit = static_cast<std::uint32_t>(std::min<std::size_t>(least, link.capacity));
     if (!plane.budget.tight()) {
         link.starved = false;
         return limit;
@@ -422,7 +428,7 @@ void DataPlane::Impl::renew_credit() {
             link->routable_generation = plane.table->generation();
             link->routable = routable(*link);
         }
-        const auto limit = lane ? link->capacity : affordable(key, *link, have);
+        const auto limit = lane ? link->capacity : affordable(*connection, key, *link);
         std::uint32_t want = lane ? limit : limit - std::min(limit, link->outstanding);
         want = link->routable ? want : 0;
         // Renewed in steps: a flow frame for a quarter of the window, or when the sender has none.

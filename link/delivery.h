@@ -215,8 +215,9 @@ struct OutgoingState {
     bool second_mode = false;    ///< the sender wants to settle last
     bool to_mesh = false;
     bool multicast = false;
-    bool stuck = false;  ///< counted as stuck on its link
-    Time begun = 0;      ///< when this worker got it
+    bool stuck = false;   ///< counted as stuck on its link
+    bool pinned = false;  ///< kParked: on the list of its flow's pin
+    Time begun = 0;       ///< when this worker got it
     std::uint32_t connection = kNoSlot;
     std::uint32_t link = 0;
     SessionIndex session = 0;

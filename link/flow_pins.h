@@ -13,11 +13,11 @@
 #pragma once
 
 #include "link/ids.h"
+#include "link/links.h"
 #include "routing/types.h"
 
 #include <compare>
 #include <cstdint>
-#include <deque>
 
 namespace amqmesh::link {
 
@@ -30,10 +30,10 @@ struct FlowKey {
 };
 
 struct FlowPin {
-    std::uint32_t under_way = 0;     ///< on the old way
-    ConnectionId was;                ///< the old next hop; of several, the last
-    routing::Time until = 0;         ///< then what is held goes on in any case
-    std::deque<std::uint32_t> held;  ///< outgoing slots, in order; bounded by Forwarder::kParkedMax
+    std::uint32_t under_way = 0;  ///< on the old way
+    ConnectionId was;             ///< the old next hop; of several, the last
+    routing::Time until = 0;      ///< then what is held goes on in any case
+    DeliveryList held;            ///< in order; bounded by Forwarder::kParkedMax
 };
 
 }  // namespace amqmesh::link

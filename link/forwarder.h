@@ -372,7 +372,7 @@ class Forwarder {
     /// Parked, or held back: off the list.
     void leave_parked(std::uint32_t out_slot);
     /// Those whose flows are pinned join them; returned are the others.
-    std::vector<std::uint32_t> join_pins(const std::vector<std::uint32_t>& parked);
+    DeliveryList join_pins(const DeliveryList& parked);
     void release_pin(const FlowKey& key);
     std::optional<Time> tick_parked();
     std::optional<Time> tick_pins();
@@ -382,7 +382,7 @@ class Forwarder {
 
     // time to live (link/forwarder_time.cpp)
     /// The copy begins to wait here, or goes on waiting somewhere else.
-    void note_waiting(OutgoingDelivery& out);
+    void note_waiting(std::uint32_t out_slot);
     /// Before it goes on. False: no time is left.
     bool take_off_ttl(OutgoingDelivery& out);
     /// Ends a copy that is on no list.
@@ -456,7 +456,21 @@ class Forwarder {
     std::uint32_t swept_incoming_ = 0, swept_outgoing_ = 0;  // slots looked at in this sweep
     TreeCache trees_;
     OutstandingBook outstanding_;
-    Time next_expiry_ = kNever;  // of what waits
+
+    struct Expiry {
+        Time at;
+        std::uint32_t slot, generation;
+
+        /// For heaps that have the first to expire in front.
+        bool operator<(const Expiry& other) const { return at > other.at; }
+    };
+
+    [[nodiscard]] bool waits(const Expiry& expiry) const;
+    // A heap. Those that have gone on stay until it has twice as many entries as there are
+    // deliveries, and kExpiriesMin.
+    std::vector<Expiry> expiries_;
+    static constexpr std::size_t kExpiriesMin = 1024;
+    Time next_expiry_ = 0;  // looked at then at the earliest
 
     struct WatchedStall {
         LinkKey key;

@@ -119,17 +119,17 @@ void Forwarder::keep_copy(IncomingDelivery& in, std::span<const std::byte> bytes
 
 void Forwarder::park(std::uint32_t out_slot) {
     auto& out = plane_.outgoing.at(out_slot);
-    if (parked_.size() >= kParkedMax) {
+    if (parked_.size >= kParkedMax) {
         conclude(out_slot, unreached());
         return;
     }
     out.stage = OutgoingDelivery::Stage::kParked;
-    note_waiting(out);
+    note_waiting(out_slot);
     if (out.parked_until == 0) {
         out.parked_until = plane_.now + kParkTime;
         out.news_until = out.arrival.generation != 0 ? plane_.now + routing::kNewsTime : 0;
     }
-    parked_.push_back(out_slot);
+    append(parked_, out_slot);
 }
 
 void Forwarder::on_table_changed(const routing::ForwardingTable* before) {
@@ -156,9 +156,12 @@ void Forwarder::on_table_changed(const routing::ForwardingTable* before) {
     if (!pins_.empty()) {
         parked = join_pins(parked);
     }
-    for (const auto slot : parked) {
-        plane_.outgoing.at(slot).avoid = 0;
-        plane_.outgoing.at(slot).tries = 0;
+    std::uint32_t following = kNoSlot;
+    for (auto slot = parked.head; slot != kNoSlot; slot = following) {
+        auto& out = plane_.outgoing.at(slot);
+        following = out.next;
+        out.avoid = 0;
+        out.tries = 0;
         redispatch(slot);
     }
     for (const auto address : demand_.tidy(plane_.now)) {
@@ -188,19 +191,21 @@ std::optional<Time> Forwarder::tick() {
 
 std::optional<Time> Forwarder::tick_parked() {
     const auto parked = std::exchange(parked_, {});
-    for (const auto slot : parked) {
+    std::uint32_t following = kNoSlot;
+    for (auto slot = parked.head; slot != kNoSlot; slot = following) {
         auto& out = plane_.outgoing.at(slot);
+        following = out.next;
         if (out.parked_until <= plane_.now) {
             conclude(slot, unreached());
         } else if (out.news_until != 0 && out.news_until <= plane_.now) {
             out.news_until = 0;
             redispatch(slot);  // it may be parked again
         } else {
-            parked_.push_back(slot);
+            append(parked_, slot);
         }
     }
     std::optional<Time> next;
-    for (const auto slot : parked_) {
+    for (auto slot = parked_.head; slot != kNoSlot; slot = plane_.outgoing.at(slot).next) {
         const auto& out = plane_.outgoing.at(slot);
         const auto until = out.news_until != 0 ? out.news_until : out.parked_until;
         next = next ? std::min(*next, until) : until;

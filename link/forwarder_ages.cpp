@@ -231,8 +231,8 @@ Forwarder::CountsByLink Forwarder::undelivered() {
         }
         return ++seen < kUndeliveredSeen;
     };
-    for (const auto out_slot : parked_) {
-        if (!look_at(out_slot)) {
+    for (auto slot = parked_.head; slot != kNoSlot; slot = plane_.outgoing.at(slot).next) {
+        if (!look_at(slot)) {
             return counts;
         }
     }

@@ -79,7 +79,7 @@ void Forwarder::look_again_later(routing::AddressHash address, DemandBook::Entry
 void Forwarder::join_queue(std::uint32_t out_slot) {
     auto& out = plane_.outgoing.at(out_slot);
     out.stage = OutgoingDelivery::Stage::kQueued;
-    note_waiting(out);
+    note_waiting(out_slot);
     append(demand_.make(out.label.address).queue, out_slot);
     // Whatever became free while it was on its way here has been told already: look once more.
     look_at(out.label.address);

@@ -132,7 +132,7 @@ void Forwarder::push(Connection& connection,
         out.stage = OutgoingDelivery::Stage::kWaiting;
         enqueue(link, out_slot);
         keep(out, payload, 0);
-        note_waiting(out);
+        note_waiting(out_slot);
         if (out.multicast && !out.to_mesh) {
             watch_stall(connection, index, link);
         }

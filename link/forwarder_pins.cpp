@@ -107,34 +107,42 @@ bool Forwarder::hold_back(const IncomingDelivery& in, const Payload& payload) {
 void Forwarder::join_pin(std::uint32_t out_slot) {
     auto& out = plane_.outgoing.at(out_slot);
     out.stage = OutgoingDelivery::Stage::kParked;
-    note_waiting(out);
-    pins_.at(key_of(out.label, out.label.egress)).held.push_back(out_slot);
+    note_waiting(out_slot);
+    out.pinned = true;
+    append(pins_.at(key_of(out.label, out.label.egress)).held, out_slot);
     ++held_back_;
 }
 
 void Forwarder::leave_parked(std::uint32_t out_slot) {
-    if (std::erase(parked_, out_slot) != 0) {
-        return;
-    }
-    const auto& label = plane_.outgoing.at(out_slot).label;
-    if (const auto found = pins_.find(key_of(label, label.egress)); found != pins_.end()) {
-        held_back_ -= std::erase(found->second.held, out_slot);
+    auto& out = plane_.outgoing.at(out_slot);
+    if (std::exchange(out.pinned, false)) {
+        remove(pins_.at(key_of(out.label, out.label.egress)).held, out_slot);
+        --held_back_;
+    } else {
+        remove(parked_, out_slot);
     }
 }
 
 // What is parked is older than anything held back: it goes first.
-std::vector<std::uint32_t> Forwarder::join_pins(const std::vector<std::uint32_t>& parked) {
-    std::map<FlowKey, std::vector<std::uint32_t>> first;
-    std::vector<std::uint32_t> others;
-    for (const auto slot : parked) {
-        const auto& out = plane_.outgoing.at(slot);
+DeliveryList Forwarder::join_pins(const DeliveryList& parked) {
+    std::map<FlowKey, DeliveryList> first;
+    DeliveryList others;
+    std::uint32_t next = kNoSlot;
+    for (auto slot = parked.head; slot != kNoSlot; slot = next) {
+        auto& out = plane_.outgoing.at(slot);
+        next = out.next;
         const auto key = key_of(out.label, out.label.egress);
-        (waits_for(key, out.arrival) ? first[key] : others).push_back(slot);
+        out.pinned = waits_for(key, out.arrival);
+        append(out.pinned ? first[key] : others, slot);
     }
-    for (const auto& [key, slots] : first) {
+    for (auto& [key, list] : first) {
         auto& held = pins_.at(key).held;
-        held.insert(held.begin(), slots.begin(), slots.end());
-        held_back_ += slots.size();
+        held_back_ += list.size;
+        for (auto slot = held.head; slot != kNoSlot; slot = next) {
+            next = plane_.outgoing.at(slot).next;
+            append(list, slot);
+        }
+        held = list;
     }
     return others;
 }
@@ -144,10 +152,14 @@ void Forwarder::release_pin(const FlowKey& key) {
     if (found == pins_.end()) {
         return;
     }
-    const auto held = std::move(found->second.held);
+    const auto held = found->second.held;
     pins_.erase(found);
-    held_back_ -= held.size();
-    for (const auto slot : held) {
+    held_back_ -= held.size;
+    std::uint32_t next = kNoSlot;
+    for (auto slot = held.head; slot != kNoSlot; slot = next) {
+        auto& out = plane_.outgoing.at(slot);
+        next = out.next;
+        out.pinned = false;
         redispatch(slot);
     }
 }

@@ -11,17 +11,32 @@
 
 namespace amqmesh::link {
 
-void Forwarder::note_waiting(OutgoingDelivery& out) {
+void Forwarder::note_waiting(std::uint32_t out_slot) {
+    auto& out = plane_.outgoing.at(out_slot);
     if (out.waiting_since == 0) {
         out.waiting_since = plane_.now;
     }
     if (out.expires_at != 0) {
         return;
     }
-    if (const auto ttl = find_ttl(out.content.front())) {
-        out.expires_at = out.waiting_since + ttl->ms * routing::kMillisecond;
-        next_expiry_ = std::min(next_expiry_, out.expires_at);
+    const auto ttl = find_ttl(out.content.front());
+    if (!ttl) {
+        return;
     }
+    out.expires_at = out.waiting_since + ttl->ms * routing::kMillisecond;
+    if (expiries_.size() >= std::max(kExpiriesMin, 2 * plane_.outgoing.live())) {
+        std::erase_if(expiries_, [this](const Expiry& each) { return !waits(each); });
+        std::make_heap(expiries_.begin(), expiries_.end());
+    }
+    expiries_.push_back({out.expires_at, out_slot, plane_.outgoing.generation(out_slot)});
+    std::push_heap(expiries_.begin(), expiries_.end());
+}
+
+bool Forwarder::waits(const Expiry& expiry) const {
+    const auto* out = plane_.outgoing.find(expiry.slot, expiry.generation);
+    return out != nullptr && out->expires_at == expiry.at &&
+           out->stage != OutgoingDelivery::Stage::kSending &&
+           out->stage != OutgoingDelivery::Stage::kSent;
 }
 
 bool Forwarder::take_off_ttl(OutgoingDelivery& out) {
@@ -58,25 +73,21 @@ void Forwarder::expire(std::uint32_t out_slot) {
 }
 
 std::optional<Time> Forwarder::expire_due() {
-    if (next_expiry_ == kNever) {
+    if (expiries_.empty()) {
         return std::nullopt;
     }
-    if (next_expiry_ > plane_.now) {
-        return next_expiry_;
+    if (const Time next = std::max(expiries_.front().at, next_expiry_); plane_.now < next) {
+        return next;
     }
     std::vector<std::pair<std::uint32_t, std::uint32_t>> due;  // slot, generation
-    next_expiry_ = kNever;
-    plane_.outgoing.for_each([&](std::uint32_t slot, const OutgoingDelivery& out) {
-        if (out.expires_at == 0 || out.stage == OutgoingDelivery::Stage::kSending ||
-            out.stage == OutgoingDelivery::Stage::kSent) {
-            return;
+    while (!expiries_.empty() && expiries_.front().at <= plane_.now) {
+        const auto first = expiries_.front();
+        std::pop_heap(expiries_.begin(), expiries_.end());
+        expiries_.pop_back();
+        if (waits(first)) {
+            due.emplace_back(first.slot, first.generation);
         }
-        if (out.expires_at <= plane_.now) {
-            due.emplace_back(slot, plane_.outgoing.generation(slot));
-        } else {
-            next_expiry_ = std::min(next_expiry_, out.expires_at);
-        }
-    });
+    }
     for (const auto& [slot, generation] : due) {
         const auto* found = plane_.outgoing.find(slot, generation);
         if (found == nullptr) {
@@ -105,12 +116,10 @@ std::optional<Time> Forwarder::expire_due() {
             pump(*connection, index);  // a drain may have waited for it
         }
     }
-    if (next_expiry_ == kNever) {
-        return std::nullopt;
-    }
     // Many with a ttl each of their own: looked at together.
-    next_expiry_ = std::max(next_expiry_, plane_.now + kExpiryStep);
-    return next_expiry_;
+    next_expiry_ = plane_.now + kExpiryStep;
+    return expiries_.empty() ? std::nullopt
+                             : std::optional<Time>(std::max(expiries_.front().at, next_expiry_));
 }
 
 }  // namespace amqmesh::link

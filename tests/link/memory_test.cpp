@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <span>
 #include <string>
 #include <utility>
@@ -196,6 +197,46 @@ TEST(Budget, BeginningsOfMessagesThatNobodyEndsAreBounded) {
         world.run();
     }
     EXPECT_EQ(sender.outcomes(Outcome::kAccepted), 12U);
+}
+
+TEST(Budget, LinksOfAConnectionShareItsDeliveries) {
+    TestWorld world;
+    auto& node = world.node("A");
+    auto& receiver = world.client(node);
+    auto& sender = world.client(node);
+    const auto consumer = receiver.receiver("q", 1000);
+    std::vector<LinkIndex> links;
+    std::size_t given = 0;
+    for (std::size_t i = 1; i <= 2000; ++i) {
+        links.push_back(sender.sender("q"));
+        world.run();
+        const auto credit = sender.engine.send_credit(links.back());
+        EXPECT_EQ(credit, std::min<std::size_t>(250, 131'072 / i));
+        given += credit;
+    }
+    EXPECT_LT(given, 320'000U) << "not 250 each";
+    // Who was there before the others keeps what it was given, but gets no more than they.
+    for (int i = 0; i < 250; ++i) {
+        ASSERT_GT(sender.engine.send_credit(links.front()), 0U);
+        sender.send(links.front(), "x");
+        world.run();
+        receiver.accept_all();
+        receiver.engine.set_credit(consumer, 1000);
+        world.run();
+    }
+    EXPECT_LE(sender.engine.send_credit(links.front()), 65U);
+    for (std::size_t i = 1; i < links.size(); ++i) {
+        sender.engine.detach(links[i], {});
+    }
+    world.run();
+    for (int i = 0; i < 100; ++i) {
+        sender.send(links.front(), "x");
+        world.run();
+        receiver.accept_all();
+        receiver.engine.set_credit(consumer, 1000);
+        world.run();
+    }
+    EXPECT_GT(sender.engine.send_credit(links.front()), 180U) << "alone again";
 }
 
 TEST(Budget, StreamsOfManySessionsShareTheConnections) {
