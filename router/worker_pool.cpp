@@ -11,6 +11,20 @@ namespace {
 
 constexpr std::size_t kRepliesPendingMax = 1000;
 
+template <typename Kind>
+bool same(const link::Command& a, const link::Command& b) {
+    const auto* left = std::get_if<Kind>(&a);
+    const auto* right = std::get_if<Kind>(&b);
+    return left != nullptr && right != nullptr && left->id == right->id;
+}
+
+/// With `later` there is no need of `earlier`.
+bool replaces(const link::Command& later, const link::Command& earlier) {
+    return same<link::command::CloseConnection>(later, earlier) ||
+           same<link::command::SetCapacity>(later, earlier) ||
+           same<link::command::Trace>(later, earlier);
+}
+
 }  // namespace
 
 WorkerPool::WorkerPool(std::uint16_t count,
@@ -100,6 +114,15 @@ void WorkerPool::publish(const std::shared_ptr<const routing::ForwardingTable>& 
 }
 
 void WorkerPool::push(Lane& lane, WorkerItem&& item) {
+    if (auto* command = std::get_if<link::Command>(&item)) {
+        for (WorkerItem& waiting : lane.pending) {
+            auto* earlier = std::get_if<link::Command>(&waiting);
+            if (earlier != nullptr && replaces(*command, *earlier)) {
+                *earlier = std::move(*command);
+                return;
+            }
+        }
+    }
     if (!lane.pending.empty() || !lane.worker->items().try_push(item)) {
         lane.pending.push_back(std::move(item));
     }

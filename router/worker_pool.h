@@ -48,11 +48,18 @@ class WorkerPool {
 
     [[nodiscard]] std::vector<MailboxFigures> figures() const;
 
+    /// What the worker's mailbox has refused and is kept for it.
+    [[nodiscard]] std::size_t pending(std::uint16_t worker) const {
+        return lanes_.at(worker).pending.size();
+    }
+
   private:
     struct Lane {
         std::unique_ptr<Worker> worker;
-        // Bounded by what each kind is bounded by: control messages by their link's credit, closes
-        // by the connections, snapshots by the queries under way, tables by being merged.
+        // Bounded by what each kind is bounded by: sockets by the process's descriptors, control
+        // messages by their link's credit, closes and changes by the connections (the last one of
+        // each counts), snapshots by the queries under way, replies by a number, tables by being
+        // merged.
         std::deque<WorkerItem> pending;
         std::size_t connections = 0;
     };
