@@ -13,6 +13,7 @@ from oslo_messaging._metrics import client as metrics
 from clients import Clients
 from management import Management
 from mesh import MeshTest
+from raw import Proxy
 
 ADDRESSES = [
     {"prefix": f"openstack.org/om/{kind}/{how}", "distribution": distribution}
@@ -87,9 +88,12 @@ class OsloTest(MeshTest):
         self.topic = f"compute-{uuid.uuid4().hex[:8]}"
         self.recorder = Recorder()
 
+    def port_of(self, node):
+        """By its name; or of whatever stands in front of one."""
+        return self.shared.nodes[node].port if isinstance(node, str) else node.mesh_port
+
     def transport(self, node, notify=False):
-        port = self.shared.nodes[node].port
-        url = f"amqp://127.0.0.1:{port}"
+        url = f"amqp://127.0.0.1:{self.port_of(node)}"
         conf = cfg.ConfigOpts()
         conf([])
         # The library looks these up in each configuration but registers them in the global one only.
@@ -296,11 +300,8 @@ class OsloReconnects(OsloTest):
         clients.wait(lambda: management.query("router", "acceptedDeliveries")[0]["acceptedDeliveries"] >= count,
                      "the requests to be accepted")
 
-    def test_a_monitored_call_whose_server_is_cut_off(self):
-        """It fails when the heartbeats have been missed, long before its own timeout."""
-        self.server("C", "node-1")
-        client = self.client("A", timeout=600)
-        self.assertEqual(1, client.call({}, "echo", value=1)["value"])
+    def monitored_call(self, client):
+        """Begins one that takes eight seconds; what becomes of it comes in the Recorder returned."""
         results = Recorder()
 
         def call():
@@ -310,11 +311,34 @@ class OsloReconnects(OsloTest):
                 results.add(failure)
         thread = threading.Thread(target=call)
         thread.start()
+        self.addCleanup(thread.join)
         self.recorder.wait_for(1)
+        return results
+
+    def test_a_monitored_call_whose_server_is_cut_off(self):
+        """It fails when the heartbeats have been missed, long before its own timeout."""
+        self.server("C", "node-1")
+        client = self.client("A", timeout=600)
+        self.assertEqual(1, client.call({}, "echo", value=1)["value"])
+        results = self.monitored_call(client)
         self.wait_for_accepted(2)  # the server's word is on its way a little later
         self.shared.nodes["B"].kill()
         self.assertIsInstance(results.wait_for(1, 60)[0], oslo_messaging.MessagingTimeout)
-        thread.join()
+
+    def test_a_monitored_call_whose_server_goes_silent(self):
+        """Nothing ends, no connection is closed: its heartbeats just do not come any more."""
+        proxy = Proxy(self.shared.nodes["C"].port)
+        self.addCleanup(proxy.close)
+        self.server(proxy, "node-1")
+        client = self.client("A", timeout=600)
+        self.assertEqual(1, client.call({}, "echo", value=1)["value"])
+        results = self.monitored_call(client)
+        self.wait_for_accepted(2)
+        proxy.freeze()
+        self.assertIsInstance(results.wait_for(1, 60)[0], oslo_messaging.MessagingTimeout)
+        # And with its return calls are answered again.
+        proxy.mend()
+        self.assertEqual(2, client.prepare(timeout=60).call({}, "echo", value=2)["value"])
 
     def test_the_servers_node(self):
         self.calls_again("C")

@@ -230,9 +230,8 @@ class Proxy:
         self.running = False
         self.wake_write.send(b".")
         self.thread.join()
-        for one in list(self.pairs):
+        for one in [*self.pairs, self.listener, self.wake_read, self.wake_write]:
             one.close()
-        self.listener.close()
 
     def run(self):
         while self.running:
