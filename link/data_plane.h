@@ -53,15 +53,17 @@ struct PlaneConfig {
     std::size_t held_bytes_max = std::size_t{512} << 20U;
 };
 
+inline constexpr std::uint32_t kDefaultLinkCapacity = 250;
+
 struct ConnectionOptions {
     EngineConfig engine;
     ConnectionRole role = ConnectionRole::kNormal;
-    std::uint32_t link_capacity = 250;  ///< credit given to a sender
-    routing::Cost cost = 1;             ///< inter-router only
-    std::uint32_t heartbeat_ms = 300;   ///< inter-router only: life signs while idle
-    std::string host;                   ///< shown by management
-    std::uint64_t number = 0;           ///< management identity, unique in the process
-    std::uint64_t owner = 0;            ///< comes back in the reports: which connector or listener
+    std::uint32_t link_capacity = kDefaultLinkCapacity;  ///< credit given to a sender
+    routing::Cost cost = 1;                              ///< inter-router only
+    std::uint32_t heartbeat_ms = 300;  ///< inter-router only: life signs while idle
+    std::string host;                  ///< shown by management
+    std::uint64_t number = 0;          ///< management identity, unique in the process
+    std::uint64_t owner = 0;           ///< comes back in the reports: which connector or listener
 };
 
 class DataPlane {

@@ -489,7 +489,7 @@ class Forwarder {
 
     /// Without an answer a link may have so many multicast copies: what a sender may have by
     /// default.
-    static constexpr std::uint32_t kUnansweredMax = ConnectionOptions{}.link_capacity;
+    static constexpr std::uint32_t kUnansweredMax = kDefaultLinkCapacity;
     std::vector<WatchedSilence> watched_silences_;  // links; each at most once (silence_watched)
     Time next_silence_ = kNever;
     DeliveryList parked_;              // bounded by kParkedMax
