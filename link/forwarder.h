@@ -406,6 +406,8 @@ class Forwarder {
     void give_up_unanswered(Connection& connection, OutgoingLink& link);
     /// Of a link that is silent: the copy's answer is waited for, to see whether one comes.
     static bool probes(const OutgoingLink& link, const OutgoingDelivery& out);
+    /// The copy is not for it.
+    static bool passes_over(const OutgoingLink& link, const OutgoingDelivery& out);
 
     void append(DeliveryList& list, std::uint32_t out_slot);
     /// Into and out of the link's waiting list.

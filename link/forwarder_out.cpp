@@ -119,6 +119,10 @@ void Forwarder::push(Connection& connection,
     out.link = index;
     auto& engine = connection.engine();
     out.session = engine.session_of(index);
+    if (link.silent && passes_over(link, out)) {
+        give_up(out_slot, false);
+        return;
+    }
     const bool idle = link.waiting.size == 0 && out.content.empty() && link.attached;
     if (idle && send_at_once(connection, index, link, out_slot, payload)) {
         link.stalled = false;

@@ -7,8 +7,8 @@
 //          knows) and what follows goes to it settled, but for one copy at a time, whose answer is
 //          waited for: with one that comes, everything is as before. One that answers now and then
 //          is slow, and holds back its senders as ever.
-// Only:    where the consumer leaves it to the sender whether copies are settled (mixed, AMQP
-//          2.8.2); one that wants them all unsettled has to answer them.
+// Unless:  the consumer wants them all unsettled (AMQP 2.8.2). Then it does not get what follows,
+//          again but for one at a time.
 // Cost:    a comparison per copy that is sent. Links are looked at when their patience is over.
 #include "link/forwarder.h"
 
@@ -31,12 +31,17 @@ bool Forwarder::probes(const OutgoingLink& link, const OutgoingDelivery& out) {
     return link.silent && !out.presettled && (link.sent.size == 0 || !out.multicast);
 }
 
+bool Forwarder::passes_over(const OutgoingLink& link, const OutgoingDelivery& out) {
+    return link.silent && out.multicast && link.settle_mode == SenderSettleMode::kUnsettled &&
+           link.sent.size != 0;
+}
+
 void Forwarder::watch_silence(const OutgoingDelivery& out) {
     auto* connection =
         plane_.connection(out.connection, plane_.connections.generation(out.connection));
     auto* link = connection != nullptr ? connection->outgoing(out.link) : nullptr;
     if (link == nullptr || link->silence_watched || out.to_mesh ||
-        link->settle_mode != SenderSettleMode::kMixed) {
+        link->settle_mode == SenderSettleMode::kSettled) {
         return;
     }
     const Time patience = patience_of(*link);
@@ -67,7 +72,8 @@ std::optional<Time> Forwarder::tick_silence() {
         if (watched.due <= plane_.now) {
             const bool answered =
                 std::exchange(watched.answers, answers_of(*link)) != watched.answers;
-            if (answered && std::exchange(link->silent, false)) {
+            if (answered && std::exchange(link->silent, false) &&
+                link->settle_mode == SenderSettleMode::kSettled) {
                 link->settle_mode = SenderSettleMode::kMixed;
             }
             if (!link->silent && link->sent.size < kUnansweredMax) {
@@ -76,7 +82,9 @@ std::optional<Time> Forwarder::tick_silence() {
             }
             if (!answered && link->sent.size != 0) {
                 link->silent = true;
-                link->settle_mode = SenderSettleMode::kSettled;
+                if (link->settle_mode == SenderSettleMode::kMixed) {
+                    link->settle_mode = SenderSettleMode::kSettled;
+                }
                 give_up_unanswered(*connection, *link);
                 plane_.touch(*connection);
             }
