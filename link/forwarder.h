@@ -419,9 +419,9 @@ class Forwarder {
     [[gnu::noinline]] void post(std::uint16_t worker,
                                 const Record& record,
                                 std::span<const std::byte> payload);
-    static void post_apart(CrossBatch& batch,
-                           const Record& record,
-                           std::span<const std::byte> payload);
+    static void put_apart(CrossBatch& batch,
+                          std::size_t record_at,
+                          std::span<const std::byte> payload);
 
     Plane& plane_;
     std::vector<Target> targets_;         // scratch of one forward()

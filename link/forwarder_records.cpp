@@ -23,20 +23,19 @@ void Forwarder::post(std::uint16_t worker,
                      const Record& record,
                      std::span<const std::byte> payload) {
     auto& batch = plane_.batches[worker];
-    if (payload.size() < Content::kCopyBelow) {
-        append_record(batch.bytes, record, payload);
-    } else {
-        post_apart(batch, record, payload);
+    const bool apart = payload.size() >= Content::kCopyBelow;
+    const auto at = batch.bytes.size();
+    append_record(batch.bytes, record, apart ? std::span<const std::byte>{} : payload);
+    if (apart) {
+        put_apart(batch, at, payload);
     }
 }
 
 /// What would wait without being copied, if it came in there, does so when it comes from here.
-[[gnu::noinline]] void Forwarder::post_apart(CrossBatch& batch,
-                                             const Record& record,
-                                             std::span<const std::byte> payload) {
-    Record marked = record;
-    marked.apart = true;
-    append_record(batch.bytes, marked, {});
+[[gnu::noinline]] void Forwarder::put_apart(CrossBatch& batch,
+                                            std::size_t record_at,
+                                            std::span<const std::byte> payload) {
+    reinterpret_cast<Record*>(batch.bytes.data() + record_at)->apart = true;
     batch.apart.emplace_back(reinterpret_cast<const char*>(payload.data()), payload.size());
 }
 
