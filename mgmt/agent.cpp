@@ -65,6 +65,11 @@ Reloaded Source::reload() {
     return {.code = Code::kNotImplemented, .text = "there is no configuration file here"};
 }
 
+Background& Source::background() {
+    static NoBackground none;
+    return none;
+}
+
 void Source::asked(std::string_view /*operation*/,
                    std::string_view /*type*/,
                    std::string_view /*which*/) {}

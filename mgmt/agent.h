@@ -2,6 +2,7 @@
 // codes and body forms). Pure logic: messages in, messages out; no thread, socket, clock or log.
 #pragma once
 
+#include "mgmt/background.h"
 #include "mgmt/schema.h"
 #include "mgmt/value.h"
 
@@ -88,6 +89,8 @@ class Source {
     virtual std::vector<LogLine> log_lines(std::size_t limit) = 0;
     /// Reads the configuration file again and applies what changed.
     virtual Reloaded reload();
+    /// Where long work is done that needs nothing of the node. As it is here, at once.
+    virtual Background& background();
     /// Told of every request before it is carried out; `type` and `which` (identity or name) may
     /// be empty. Whoever asks chose these texts.
     virtual void asked(std::string_view operation, std::string_view type, std::string_view which);

@@ -115,7 +115,32 @@ class RowWriter {
     std::vector<std::size_t> indices_;
 };
 
-void answer(const ExchangePtr& exchange,
+std::string encode_rows(const Request& request,
+                        const std::vector<std::string>& columns,
+                        const std::vector<Row>& rows,
+                        Page page) {
+    std::string message = encode_response(request, Code::kOk, "OK");
+    ValueWriter writer{message};
+    const std::size_t body = writer.open_map(4);
+    writer.string("attributeNames");
+    const std::size_t names = writer.open_list(columns.size());
+    for (const std::string& name : columns) {
+        writer.string(name);
+    }
+    writer.close(names);
+    writer.string("results");
+    const std::size_t results = writer.open_list(page.count);
+    RowWriter row_writer{writer, columns};
+    for (std::size_t i = 0; i < page.count; ++i) {
+        row_writer.write(rows[page.offset + i]);
+    }
+    writer.close(results);
+    writer.close(body);
+    return message;
+}
+
+void answer(Source& source,
+            const ExchangePtr& exchange,
             const std::vector<std::string>& columns,
             std::vector<Row>&& rows,
             Page page) {
@@ -129,27 +154,13 @@ void answer(const ExchangePtr& exchange,
                                    kRowsMax));
         return;
     }
-    std::string message = encode_response(exchange->request(), Code::kOk, "OK");
-    ValueWriter writer{message};
-    const std::size_t body = writer.open_map(4);
-    writer.string("attributeNames");
-    const std::size_t names = writer.open_list(columns.size());
-    for (const std::string& name : columns) {
-        writer.string(name);
-    }
-    writer.close(names);
-    writer.string("results");
-    const std::size_t results = writer.open_list(count);
-    RowWriter row_writer{writer, columns};
-    for (std::size_t i = 0; i < count; ++i) {
-        row_writer.write(rows[first + i]);
-    }
-    writer.close(results);
-    writer.close(body);
-    // To free many takes milliseconds: before the asker begins to read, not at the same time, or on
-    // a machine with two cores none is left for messages.
-    std::vector<Row>().swap(rows);
-    exchange->send(std::move(message));
+    offload(
+        source.background(),
+        [exchange, columns, rows = std::move(rows), first, count]() mutable {
+            const std::vector<Row> once = std::move(rows);  // to free many takes milliseconds, too
+            return encode_rows(exchange->request(), columns, once, {first, count});
+        },
+        [exchange](std::string&& message) { exchange->send(std::move(message)); });
 }
 
 }  // namespace
@@ -208,18 +219,22 @@ void query(Context& context, const ExchangePtr& exchange) {
         });
     }
     const Page page{.offset = *offset, .count = *count};
+    Source& source = context.source;
     if (types.size() == 1) {
         // One row more than a response takes: enough to see that there are too many.
         const Page some{.offset = page.offset, .count = std::min(page.count, kRowsMax + 1)};
         context.directory.page(
-            *types[0], some, [exchange, columns = std::move(columns)](std::vector<Row>&& rows) {
-                answer(exchange, columns, std::move(rows), {});
+            *types[0],
+            some,
+            [&source, exchange, columns = std::move(columns)](std::vector<Row>&& rows) {
+                answer(source, exchange, columns, std::move(rows), {});
             });
         return;
     }
     context.directory.rows_of_all(
-        std::move(types), [exchange, columns = std::move(columns), page](std::vector<Row>&& rows) {
-            answer(exchange, columns, std::move(rows), page);
+        std::move(types),
+        [&source, exchange, columns = std::move(columns), page](std::vector<Row>&& rows) {
+            answer(source, exchange, columns, std::move(rows), page);
         });
 }
 

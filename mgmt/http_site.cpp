@@ -126,6 +126,19 @@ HttpResponse rows_response(const std::vector<Row>& rows, const Wish& wish) {
     return json(Map{{"total", rows.size()}, {"offset", first}, {"results", std::move(results)}});
 }
 
+void answer_rows(Source& source, const EntityType& type, const Wish& wish, HttpDone done) {
+    Directory{source}.rows(
+        type, [&source, wish, done = std::move(done)](std::vector<Row>&& rows) mutable {
+            offload(
+                source.background(),
+                [wish, rows = std::move(rows)]() mutable {
+                    const std::vector<Row> once = std::move(rows);
+                    return rows_response(once, wish);
+                },
+                [done = std::move(done)](HttpResponse&& response) { done(std::move(response)); });
+        });
+}
+
 // Of a full page one does not know how many more there are.
 HttpResponse remote_response(RemoteRows&& rows, const Page& page) {
     if (rows.status != 200) {
@@ -214,10 +227,7 @@ void HttpSite::get_api(std::string_view path, std::string_view query, HttpDone d
     } else if (!wish->node.empty() && wish->node != mesh_.own_id) {
         get_remote(*type, wish->node, wish->columns, wish->page, std::move(done));
     } else {
-        Directory{source_}.rows(*type,
-                                [done = std::move(done), wish = *wish](std::vector<Row>&& rows) {
-                                    done(rows_response(rows, wish));
-                                });
+        answer_rows(source_, *type, *wish, std::move(done));
     }
 }
 

@@ -327,7 +327,14 @@ void ask(const std::shared_ptr<Scrape>& scrape, std::size_t step) {  // NOLINT(m
                                                  {"router.address", &MetricsRows::addresses},
                                                  {"router.node", &MetricsRows::nodes}}};
     if (step == kSteps.size()) {
-        scrape->done(metrics_text(scrape->rows, scrape->options));
+        offload(
+            scrape->source.background(),
+            [scrape] {
+                const MetricsRows rows =
+                    std::move(scrape->rows);  // freed before the answer is read
+                return metrics_text(rows, scrape->options);
+            },
+            [scrape](std::string&& text) { scrape->done(std::move(text)); });
         return;
     }
     scrape->source.query(type_of(kSteps[step].type), [scrape, step](std::vector<Row>&& rows) {

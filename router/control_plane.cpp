@@ -66,6 +66,7 @@ ControlPlane::ControlPlane(const Options& options, ControlOutlet& outlet, Endpoi
                .node = &node_,
                .snapshots = &snapshots_,
                .endpoints = &endpoints,
+               .background = options.background != nullptr ? options.background : &no_background_,
                .addresses_changed = [this] { apply_addresses(); },
                .drain = [this](bool on) { drain(source_.now(), on); },
                .on_load =

@@ -32,6 +32,7 @@ class ControlPlane {
         std::uint64_t seed = 0;                  ///< feeds jitter only
         std::uint64_t wall_clock_ms = 0;
         routing::Time started = 0;
+        mgmt::Background* background = nullptr;  ///< not owned; none: everything here and now
     };
 
     /// `outlet` and `endpoints` are not owned; both outlive the plane.
@@ -101,6 +102,7 @@ class ControlPlane {
     Configuration& configuration_;
     const std::uint64_t wall_clock_ms_;
     ControlOutlet& outlet_;
+    mgmt::NoBackground no_background_;
     routing::ForwardingTableBuilder builder_;
     std::shared_ptr<const routing::ForwardingTable> table_;
     AddressBook addresses_;

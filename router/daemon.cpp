@@ -2,6 +2,7 @@
 
 #include "mgmt/http_server.h"
 #include "mgmt/http_site.h"
+#include "router/clerk.h"
 #include "router/clock.h"
 #include "router/connector.h"
 #include "router/control_plane.h"
@@ -84,7 +85,8 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
           control({.configuration = &configuration,
                    .seed = random_seed(),
                    .wall_clock_ms = wall_clock_ms(),
-                   .started = now()},
+                   .started = now(),
+                   .background = &clerk},
                   *this,
                   *this) {}
 
@@ -691,6 +693,12 @@ struct Daemon::Impl final : ControlOutlet, EndpointAdmin, ReloadTarget {
     std::map<std::uint64_t, OpenConnector> connectors;  // the same numbers
     std::set<std::uint64_t> dropped_connectors;         // gone before their connection was open
     std::vector<std::uint64_t> prepared;                // listeners that are bound, not started
+    Clerk clerk{[this](mgmt::Background::Task task) {
+        asio::post(io, [this, task = std::move(task)] {
+            task();
+            end_burst();
+        });
+    }};
     ControlPlane control;
     Reloader reloader{configuration, *this};
     mgmt::HttpSite site{control.management(now()),

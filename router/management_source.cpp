@@ -74,7 +74,30 @@ mgmt::ResultDone logged(const char* code, const mgmt::Row& row, mgmt::ResultDone
     };
 }
 
+// What the workers told is freed where the rows are made of it: with many, that takes as long.
+template <typename MakeRows>
+void in_background(mgmt::Background& background,
+                   Snapshots::Parts&& parts,
+                   MakeRows make_rows,
+                   mgmt::RowsDone done) {
+    offload(
+        background,
+        [make_rows, parts = std::make_shared<Snapshots::Parts>(std::move(parts))] {
+            const Snapshots::Parts taken = std::move(*parts);
+            return make_rows(taken);
+        },
+        [done = std::move(done)](std::vector<mgmt::Row>&& rows) { done(std::move(rows)); });
+}
+
 }  // namespace
+
+std::size_t LinksTaken::count() const {
+    std::size_t count = 0;
+    for (const auto& part : parts) {
+        count += part->links.size();
+    }
+    return count;
+}
 
 void ManagementSource::query(const mgmt::EntityType& type, mgmt::RowsDone done) {
     const RowTimes times{now_, parts_.started, parts_.wall_clock_ms};
@@ -85,16 +108,9 @@ void ManagementSource::query(const mgmt::EntityType& type, mgmt::RowsDone done) 
     } else if (type.name == "router.link") {
         query_links({}, std::move(done));
     } else if (type.name == "connection") {
-        parts_.snapshots->take({.connections = true},
-                               [times, done = std::move(done)](const Snapshots::Parts& parts) {
-                                   done(connection_rows(parts, times));
-                               });
+        query_connections(std::move(done));
     } else if (type.name == "router.address") {
-        parts_.snapshots->take(
-            {.addresses = true},
-            [this, table, done = std::move(done)](const Snapshots::Parts& parts) {
-                done(address_rows(parts, router_numbers(), *table));
-            });
+        query_addresses(std::move(done));
     } else if (type.name == "policy") {
         parts_.snapshots->take({.connections = true},
                                [this, done = std::move(done)](const Snapshots::Parts& parts) {
@@ -151,23 +167,53 @@ void ManagementSource::query_page(const mgmt::EntityType& type,
     }
 }
 
+void ManagementSource::query_connections(mgmt::RowsDone done) {
+    parts_.snapshots->take(
+        {.connections = true}, [this, done = std::move(done)](Snapshots::Parts& parts) {
+            const RowTimes times{now_, parts_.started, parts_.wall_clock_ms};
+            in_background(
+                background(),
+                std::move(parts),
+                [times](const Snapshots::Parts& taken) { return connection_rows(taken, times); },
+                done);
+        });
+}
+
+void ManagementSource::query_addresses(mgmt::RowsDone done) {
+    parts_.snapshots->take(
+        {.addresses = true}, [this, done = std::move(done)](Snapshots::Parts& parts) {
+            in_background(
+                background(),
+                std::move(parts),
+                [routers = router_numbers(), table = *parts_.table](const Snapshots::Parts& taken) {
+                    return address_rows(taken, routers, *table);
+                },
+                done);
+        });
+}
+
 // There can be very many links: workers are asked once per query, not once per page.
 void ManagementSource::query_links(mgmt::Page page, mgmt::RowsDone done) {
     const auto answer = [this, page, done = std::move(done)] {
-        std::vector<mgmt::Row> rows = link_rows(links_, links_routers_, page);
-        if (rows.size() < page.count) {
-            links_.clear();  // that was the last page
+        auto taken = links_;
+        if (page.count >= taken->count() || page.offset >= taken->count() - page.count) {
+            links_.reset();  // that is the last page
         }
-        done(std::move(rows));
+        offload(
+            background(),
+            [taken = std::move(taken), page]() mutable {
+                const auto last_holder = std::move(taken);
+                return link_rows(last_holder->parts, last_holder->routers, page);
+            },
+            [done](std::vector<mgmt::Row>&& rows) { done(std::move(rows)); });
     };
-    const bool goes_on = page.offset > 0 && !links_.empty();
+    const bool goes_on = page.offset > 0 && links_ != nullptr;
     if (goes_on && now_ - links_taken_ <= kPagesLimit) {
         answer();
         return;
     }
     parts_.snapshots->take({.links = true}, [this, answer](Snapshots::Parts& parts) {
-        links_ = std::move(parts);
-        links_routers_ = router_numbers();
+        links_ = std::make_shared<const LinksTaken>(LinksTaken{std::move(parts), router_numbers()});
         links_taken_ = now_;
         answer();
     });

@@ -1,5 +1,6 @@
 // The node as the management agent sees it: entities of configuration and of the running node as
-// rows. Control thread only; what workers know comes from snapshots, so that a query never waits
+// rows. Control thread only, but for rows that there may be very many of: those the background
+// makes from snapshots. What workers know comes from snapshots, too, so that a query never waits
 // for forwarding and forwarding never for a query.
 #pragma once
 
@@ -41,6 +42,14 @@ class EndpointAdmin {
     virtual mgmt::Reloaded reload() = 0;
 };
 
+/// Links of one moment; shared with the thread that makes rows of them.
+struct LinksTaken {
+    Snapshots::Parts parts;
+    RouterNumbers routers;
+
+    [[nodiscard]] std::size_t count() const;
+};
+
 class ManagementSource : public mgmt::Source {
   public:
     /// None is owned; all outlive the source.
@@ -50,6 +59,7 @@ class ManagementSource : public mgmt::Source {
         const std::optional<NodeDriver>* node = nullptr;
         Snapshots* snapshots = nullptr;
         EndpointAdmin* endpoints = nullptr;
+        mgmt::Background* background = nullptr;
         std::function<void()> addresses_changed;
         std::function<void(bool)> drain;
         /// Takes counts for a drain under way; the router's operState.
@@ -80,10 +90,14 @@ class ManagementSource : public mgmt::Source {
 
     mgmt::Reloaded reload() override { return parts_.endpoints->reload(); }
 
+    mgmt::Background& background() override { return *parts_.background; }
+
     void asked(std::string_view operation, std::string_view type, std::string_view which) override;
 
   private:
     void query_links(mgmt::Page page, mgmt::RowsDone done);
+    void query_connections(mgmt::RowsDone done);
+    void query_addresses(mgmt::RowsDone done);
     [[nodiscard]] RouterNumbers router_numbers() const;
     mgmt::Result create_address(mgmt::Row&& row);
     mgmt::Result remove_address(const mgmt::Row& row);
@@ -102,8 +116,7 @@ class ManagementSource : public mgmt::Source {
     Parts parts_;
     routing::Time now_ = 0;
     // Links of a query whose first page was asked for at `links_taken_`, for the next pages.
-    Snapshots::Parts links_;
-    RouterNumbers links_routers_;
+    std::shared_ptr<const LinksTaken> links_;
     routing::Time links_taken_ = 0;
 };
 

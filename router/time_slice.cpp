@@ -1,5 +1,6 @@
 #include "router/time_slice.h"
 
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -35,6 +36,14 @@ std::error_code set_time_slice(std::chrono::microseconds slice) {
     attributes.size = sizeof attributes;
     attributes.runtime_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(slice).count());
     if (::syscall(SYS_sched_setattr, kThisThread, &attributes, kNoFlags) != 0) {
+        return {errno, std::generic_category()};
+    }
+    return {};
+}
+
+std::error_code lower_priority(int nice) {
+    constexpr id_t kThisThread = 0;  // Linux has one value per thread
+    if (::setpriority(PRIO_PROCESS, kThisThread, nice) != 0) {
         return {errno, std::generic_category()};
     }
     return {};

@@ -15,4 +15,8 @@ namespace amqmesh::router {
 /// it.
 std::error_code set_time_slice(std::chrono::microseconds slice);
 
+/// The calling thread's `nice` value (setpriority(2)): the higher, the smaller its share beside
+/// others'. Needs no privilege to rise.
+std::error_code lower_priority(int nice);
+
 }  // namespace amqmesh::router
