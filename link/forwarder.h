@@ -73,8 +73,8 @@ class Forwarder {
     std::optional<Time> sweep();
     /// Looks for links that have become blocked, some at a time. When to call next.
     std::optional<Time> watch_links();
-    /// Links without credit for more than 10 s.
-    [[nodiscard]] static std::uint64_t blocked_links(Connection& connection, Time now);
+    /// A link without credit for more than 10 s.
+    [[nodiscard]] static bool is_blocked(Connection& connection, LinkIndex index, Time now);
 
     // For management.
     /// Adds what links of a route container have carried since the last time to the sums.

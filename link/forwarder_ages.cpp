@@ -166,16 +166,12 @@ void Forwarder::tell_troubles() {
     }
 }
 
-std::uint64_t Forwarder::blocked_links(Connection& connection, Time now) {
-    std::uint64_t count = 0;
-    for (LinkIndex index = 0; index < connection.link_count(); ++index) {
-        if (const auto* in = connection.incoming(index)) {
-            count += blocked_since(in->zero_credit_since, now) ? 1U : 0U;
-        } else if (const auto* out = connection.outgoing(index)) {
-            count += blocked_since(out->zero_credit_since, now) ? 1U : 0U;
-        }
+bool Forwarder::is_blocked(Connection& connection, LinkIndex index, Time now) {
+    if (const auto* in = connection.incoming(index)) {
+        return blocked_since(in->zero_credit_since, now);
     }
-    return count;
+    const auto* out = connection.outgoing(index);
+    return out != nullptr && blocked_since(out->zero_credit_since, now);
 }
 
 void Forwarder::count_container(Connection& connection) {

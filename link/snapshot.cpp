@@ -9,6 +9,11 @@ namespace amqmesh::link {
 
 namespace {
 
+// To see whether a link waits for credit costs this much less than to make a row of it; to count a
+// delivery less again.
+constexpr std::uint32_t kLinksPerRow = 4;
+constexpr std::uint32_t kDeliveriesPerRow = 16;
+
 const char* link_type(LinkPurpose purpose) {
     switch (purpose) {
         case LinkPurpose::kControl:
@@ -72,12 +77,6 @@ LinkRow outgoing_row(const OutgoingLink& link, const Engine& engine, LinkIndex i
     return row;
 }
 
-void count_deliveries(PlaneSnapshot& snapshot, Plane& plane) {
-    plane.incoming.for_each([&](std::uint32_t, const IncomingDelivery& in) {
-        ++(in.transit ? snapshot.transit_open : snapshot.local_open);
-    });
-}
-
 // What messages of the link get unless their header says otherwise.
 std::uint8_t priority_of(const Plane& plane, std::string_view key) {
     constexpr std::uint8_t kDefault = 4;
@@ -132,39 +131,46 @@ void SnapshotJob::add_link(Plane& plane, Connection& connection, LinkIndex index
 std::uint32_t SnapshotJob::visit(Plane& plane, Connection& connection, std::uint32_t most) {
     if (what_.connections && link_ == 0) {
         snapshot_->connections.push_back(connection.row());
-        links_blocked_ += Forwarder::blocked_links(connection, plane.now);
     }
-    const std::uint32_t end =
-        what_.links ? std::min(connection.link_count(), link_ + most) : connection.link_count();
-    const std::uint32_t looked = what_.links ? end - std::min(end, link_) : 0;
-    for (; what_.links && link_ < end; ++link_) {
-        add_link(plane, connection, link_);
+    const std::uint32_t begin = link_;
+    for (const auto end = std::min(connection.link_count(), link_ + most); link_ < end; ++link_) {
+        if (what_.connections) {
+            links_blocked_ += Forwarder::is_blocked(connection, link_, plane.now) ? 1U : 0U;
+        }
+        if (what_.links) {
+            add_link(plane, connection, link_);
+        }
     }
-    link_ = end;
-    return looked;
+    return link_ - begin;
 }
 
 bool SnapshotJob::advance(Plane& plane, Forwarder& forwarder) {
     if (!snapshot_) {
         begin(plane, forwarder);
     }
+    if (!visit_connections(plane) || (what_.addresses && !copy_addresses(plane)) ||
+        (what_.deliveries && !count_deliveries(plane))) {
+        return false;
+    }
+    finish(plane, forwarder);
+    return true;
+}
+
+bool SnapshotJob::visit_connections(Plane& plane) {
+    const std::uint32_t piece = what_.links ? kPiece : kPiece * kLinksPerRow;
     for (std::uint32_t looked = 0; next_ < connections_.size();) {
-        if (looked >= kPiece) {
+        if (looked >= piece) {
             return false;
         }
         auto* connection = plane.connection(connections_[next_]);
         if (connection != nullptr) {
-            looked += 1 + visit(plane, *connection, kPiece - looked);
+            looked += 1 + visit(plane, *connection, piece - looked);
         }
         if (connection == nullptr || link_ >= connection->link_count()) {
             ++next_;
             link_ = 0;
         }
     }
-    if (what_.addresses && !copy_addresses(plane)) {
-        return false;
-    }
-    finish(plane, forwarder);
     return true;
 }
 
@@ -172,19 +178,23 @@ bool SnapshotJob::copy_addresses(const Plane& plane) {
     const auto& all = plane.all_address_counters();
     auto& copied = snapshot_->addresses;
     const std::size_t begin = copied.size();
-    const std::size_t end = std::min<std::size_t>(all.size(), begin + std::size_t{8} * kPiece);
+    const std::size_t end = std::min<std::size_t>(all.size(), begin + std::size_t{2} * kPiece);
     copied.insert(copied.end(),
                   all.begin() + static_cast<std::ptrdiff_t>(begin),
                   all.begin() + static_cast<std::ptrdiff_t>(end));
     return end == all.size();
 }
 
+bool SnapshotJob::count_deliveries(Plane& plane) {
+    return plane.incoming.visit_some(
+        delivery_, kPiece * kDeliveriesPerRow, [this](std::uint32_t, const IncomingDelivery& in) {
+            ++(in.transit ? snapshot_->transit_open : snapshot_->local_open);
+        });
+}
+
 void SnapshotJob::finish(Plane& plane, const Forwarder& forwarder) {
     snapshot_->counters = plane.counters;
     snapshot_->counters.links_blocked = links_blocked_;
-    if (what_.deliveries) {
-        count_deliveries(*snapshot_, plane);
-    }
     if (what_.addresses) {
         snapshot_->towards = forwarder.towards_routers();
     }

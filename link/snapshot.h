@@ -14,12 +14,13 @@ namespace amqmesh::link {
 
 /// A snapshot in pieces, so that many links do not keep messages waiting: neither while they are
 /// looked at, nor because the kernel then gives the processor to others whose share the worker has
-/// had. What it says of a link is of the moment when that link was looked at; sums are of the end.
+/// had. What it says of a link is of the moment when that link was looked at, and so with
+/// deliveries under way; sums are of the end.
 class SnapshotJob {
   public:
     explicit SnapshotJob(const command::TakeSnapshot& what) : what_(what) {}
 
-    /// Looks at about kPiece links or eight times as many addresses. True: it is complete.
+    /// Looks at about kPiece links, or more of what costs less each. True: it is complete.
     bool advance(Plane& plane, Forwarder& forwarder);
 
     /// REQUIRES: complete.
@@ -34,8 +35,10 @@ class SnapshotJob {
     /// At most `most` links from link_ on. How many.
     std::uint32_t visit(Plane& plane, Connection& connection, std::uint32_t most);
     void add_link(Plane& plane, Connection& connection, LinkIndex index);
-    /// True: there are no more addresses.
+    /// True: there are no more.
+    bool visit_connections(Plane& plane);
     bool copy_addresses(const Plane& plane);
+    bool count_deliveries(Plane& plane);
     void finish(Plane& plane, const Forwarder& forwarder);
 
     command::TakeSnapshot what_;
@@ -43,6 +46,7 @@ class SnapshotJob {
     std::vector<ConnectionId> connections_;    ///< those there were at the begin
     std::size_t next_ = 0;                     ///< the connection to look at next
     LinkIndex link_ = 0;                       ///< and its link
+    std::uint32_t delivery_ = 0;               ///< the slot to look at next
     std::uint64_t links_blocked_ = 0;
     Forwarder::CountsByLink undelivered_;  ///< of incoming links
 };

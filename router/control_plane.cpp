@@ -190,10 +190,13 @@ void ControlPlane::prepare_stop(routing::Time now) {
 }
 
 void ControlPlane::observe(routing::Time now) {
-    if (drain_) {
-        snapshots_.take({.deliveries = true},
-                        [this, now](const Snapshots::Parts& parts) { on_load(now, parts); });
+    if (!drain_ || std::exchange(observing_, true)) {
+        return;  // many deliveries are not counted as fast as they are asked for
     }
+    snapshots_.take({.deliveries = true}, [this, now](const Snapshots::Parts& parts) {
+        observing_ = false;
+        on_load(now, parts);
+    });
 }
 
 void ControlPlane::on_load(routing::Time now, const Snapshots::Parts& parts) {

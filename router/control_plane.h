@@ -115,6 +115,7 @@ class ControlPlane {
     std::optional<routing::Time> probed_;  ///< when the workers were asked; until all have answered
     LineBudget troubles_{30};
     std::optional<DrainProgress> drain_;  ///< while draining
+    bool observing_ = false;              ///< its loads are being counted
     bool ending_ = false;                 ///< the process is to end after it
     bool withdrawn_ = false;
 };

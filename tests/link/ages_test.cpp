@@ -293,6 +293,42 @@ TEST(Snapshot, ManyLinksAreLookedAtInPieces) {
     EXPECT_EQ(links.size(), 1200U);
 }
 
+TEST(Snapshot, LinksOfConnectionsAreLookedAtInPiecesToo) {
+    TestWorld world;
+    auto& node = world.node("A");
+    auto& client = world.client(node);
+    for (int i = 0; i < 1200; ++i) {
+        client.receiver("a" + std::to_string(i), 1);
+    }
+    world.run();
+    const auto pieces = [&](const command::TakeSnapshot& what) {
+        node.snapshots.clear();
+        node.command(0, what, world.now);
+        int count = 0;
+        for (; node.snapshots.empty() && count < 100; ++count) {
+            world.now += SnapshotJob::kPause;
+            world.run();
+        }
+        return count;
+    };
+    EXPECT_EQ(pieces({.request = 1, .connections = true}), 3);
+    ASSERT_EQ(node.snapshots.size(), 1U);
+    EXPECT_EQ(node.snapshots.front()->connections.size(), 1U);
+    EXPECT_TRUE(node.snapshots.front()->links.empty());
+    client.receiver("q", 2100);
+    for (int i = 0; i < 10; ++i) {
+        const auto link = client.sender("q");
+        world.run();
+        for (int message = 0; message < 210; ++message) {
+            client.send(link, "x");
+            world.run();
+        }
+    }
+    EXPECT_EQ(pieces({.request = 2, .deliveries = true}), 2);
+    ASSERT_EQ(node.snapshots.size(), 1U);
+    EXPECT_EQ(node.snapshots.front()->local_open, 2100U);
+}
+
 TEST(AgeHistogram, SortsByPowersOfItsRatio) {
     AgeHistogram<2, 4> ages;
     for (const routing::Time age : {0U, 63U, 64U, 255U, 256U, 1023U, 1024U, 1'000'000U}) {
