@@ -2,6 +2,8 @@
 
 #include "router/time_slice.h"
 
+#include <pthread.h>
+
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -45,6 +47,7 @@ void Clerk::run(Task work, Task then) {
 void Clerk::start() {
     if (!thread_.joinable()) {
         thread_ = std::thread([this] {
+            pthread_setname_np(pthread_self(), "clerk");
             lower_priority(kNice);  // where that is not allowed, all share as they always did
             serve();
         });
