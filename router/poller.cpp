@@ -23,18 +23,13 @@ std::error_code add(int epoll, int fd, std::uint32_t events, std::uint64_t key) 
     return ::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? std::error_code{} : last_error();
 }
 
-/// Milliseconds from now, rounded up; -1: no limit.
-int timeout_of(std::optional<routing::Time> deadline) {
+/// From now; nothing: no limit.
+std::optional<routing::Time> time_until(std::optional<routing::Time> deadline) {
     if (!deadline) {
-        return -1;
+        return std::nullopt;
     }
     const routing::Time time = now();
-    if (*deadline <= time) {
-        return 0;
-    }
-    const routing::Time left =
-        (*deadline - time + routing::kMillisecond - 1) / routing::kMillisecond;
-    return static_cast<int>(std::min<routing::Time>(left, INT_MAX));
+    return *deadline <= time ? 0 : *deadline - time;
 }
 
 }  // namespace
@@ -55,12 +50,12 @@ std::error_code Poller::watch(int fd, std::uint64_t key) {
 }
 
 std::span<const Poller::Event> Poller::wait(std::optional<routing::Time> deadline) {
-    int timeout = timeout_of(deadline);
+    std::optional<routing::Time> timeout = time_until(deadline);
     State awake = State::kAwake;
     if (timeout != 0 && !state_.compare_exchange_strong(awake, State::kAsleep)) {
         timeout = 0;  // woken in the meantime
     }
-    const int count = ::epoll_wait(epoll_.get(), raw_.data(), kEventsMax, timeout);
+    const int count = wait_for(timeout);
     State asleep = State::kAsleep;
     state_.compare_exchange_strong(asleep, State::kAwake);
     std::size_t known = 0;
@@ -76,6 +71,29 @@ std::span<const Poller::Event> Poller::wait(std::optional<routing::Time> deadlin
                             broken || (raw.events & EPOLLRDHUP) != 0};
     }
     return std::span(events_).first(known);
+}
+
+int Poller::wait_for(std::optional<routing::Time> timeout) {
+    if (exact_) {
+        timespec left{};
+        if (timeout) {
+            left.tv_sec = static_cast<time_t>(*timeout / routing::kSecond);
+            left.tv_nsec = static_cast<long>(*timeout % routing::kSecond * 1000);
+        }
+        const int count = ::epoll_pwait2(
+            epoll_.get(), raw_.data(), kEventsMax, timeout ? &left : nullptr, nullptr);
+        // Containers of old may forbid what they do not know.
+        if (count >= 0 || (errno != ENOSYS && errno != EPERM)) {
+            return count;
+        }
+        exact_ = false;
+    }
+    constexpr routing::Time kRoundUp = routing::kMillisecond - 1;
+    const routing::Time rounded = timeout ? (*timeout + kRoundUp) / routing::kMillisecond : 0;
+    return ::epoll_wait(epoll_.get(),
+                        raw_.data(),
+                        kEventsMax,
+                        timeout ? static_cast<int>(std::min<routing::Time>(rounded, INT_MAX)) : -1);
 }
 
 bool Poller::take_wake() {

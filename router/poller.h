@@ -37,10 +37,10 @@ class Poller {
     /// thread.
     std::error_code watch(int fd, std::uint64_t key);
 
-    /// Waits until something happens, a wake() or `deadline` (of the monotonic clock, rounded up to
-    /// a millisecond; none: no limit). Returns without waiting when woken since the last call or
-    /// when the deadline has passed. At most kEventsMax events, the others come with the next call;
-    /// they are valid until then. The owner's thread.
+    /// Waits until something happens, a wake() or `deadline` (of the monotonic clock; none: no
+    /// limit; to a millisecond above it with kernels before Linux 5.11). Returns without waiting
+    /// when woken since the last call or when the deadline has passed. At most kEventsMax events,
+    /// the others come with the next call; they are valid until then. The owner's thread.
     std::span<const Event> wait(std::optional<routing::Time> deadline);
 
     /// True once after wake(): whatever the waker did before is visible now. The owner's thread.
@@ -55,8 +55,12 @@ class Poller {
   private:
     enum class State : std::uint8_t { kAwake, kAsleep, kWoken };
 
+    /// Fills raw_. How many, or -1.
+    int wait_for(std::optional<routing::Time> timeout);
+
     UniqueFd epoll_;
     UniqueFd bell_;
+    bool exact_ = true;  ///< the kernel knows epoll_pwait2
     std::atomic<State> state_{State::kAwake};
     std::array<epoll_event, kEventsMax> raw_{};
     std::array<Event, kEventsMax> events_{};
