@@ -44,8 +44,7 @@ std::uint64_t seconds_since(Time since, Time now) {
     return since == 0 || since > now ? 0 : (now - since) / routing::kSecond;
 }
 
-LinkRow incoming_row(const IncomingLink& link, const Engine& engine, LinkIndex index, Time now) {
-    LinkRow row;
+void fill(LinkRow& row, const IncomingLink& link, const Engine& engine, LinkIndex index, Time now) {
     row.name = link.name;
     row.type = link_type(link.purpose);
     row.incoming = true;
@@ -57,11 +56,9 @@ LinkRow incoming_row(const IncomingLink& link, const Engine& engine, LinkIndex i
     row.zero_credit_s = seconds_since(link.zero_credit_since, now);
     row.settle_rate = link.counters.rate.per_second(now);
     copy_counters(row, link.counters);
-    return row;
 }
 
-LinkRow outgoing_row(const OutgoingLink& link, const Engine& engine, LinkIndex index, Time now) {
-    LinkRow row;
+void fill(LinkRow& row, const OutgoingLink& link, const Engine& engine, LinkIndex index, Time now) {
     row.name = link.name;
     row.type = link_type(link.purpose);
     row.owning_address = link.key;
@@ -74,7 +71,6 @@ LinkRow outgoing_row(const OutgoingLink& link, const Engine& engine, LinkIndex i
     row.zero_credit_s = seconds_since(link.zero_credit_since, now);
     row.settle_rate = link.counters.rate.per_second(now);
     copy_counters(row, link.counters);
-    return row;
 }
 
 // What messages of the link get unless their header says otherwise.
@@ -110,22 +106,24 @@ void SnapshotJob::begin(Plane& plane, Forwarder& forwarder) {
 }
 
 void SnapshotJob::add_link(Plane& plane, Connection& connection, LinkIndex index) {
-    LinkRow row;
-    if (const auto* in = connection.incoming(index)) {
-        row = incoming_row(*in, connection.engine(), index, plane.now);
+    const auto* in = connection.incoming(index);
+    const auto* out = connection.outgoing(index);
+    if (in == nullptr && out == nullptr) {
+        return;
+    }
+    LinkRow& row = snapshot_->links.emplace_back();
+    if (in != nullptr) {
+        fill(row, *in, connection.engine(), index, plane.now);
         const auto waiting = undelivered_.find(Forwarder::link_number(connection.id().slot, index));
         row.undelivered = waiting == undelivered_.end() ? 0 : waiting->second;
-    } else if (const auto* out = connection.outgoing(index)) {
-        row = outgoing_row(*out, connection.engine(), index, plane.now);
-        row.capacity = connection.options().link_capacity;
     } else {
-        return;
+        fill(row, *out, connection.engine(), index, plane.now);
+        row.capacity = connection.options().link_capacity;
     }
     row.connection = connection.id();
     row.connection_number = connection.options().number;
     row.link = index;
     row.priority = priority_of(plane, row.owning_address);
-    snapshot_->links.push_back(std::move(row));
 }
 
 std::uint32_t SnapshotJob::visit(Plane& plane, Connection& connection, std::uint32_t most) {
@@ -147,7 +145,12 @@ std::uint32_t SnapshotJob::visit(Plane& plane, Connection& connection, std::uint
 bool SnapshotJob::advance(Plane& plane, Forwarder& forwarder) {
     if (!snapshot_) {
         begin(plane, forwarder);
+        piece_ = kPiece;
+    } else {
+        const Time pauses = (plane.now - std::min(last_, plane.now)) / kPause;
+        piece_ = static_cast<std::uint32_t>(std::clamp<Time>(pauses * kPiece, kPiece, kPieceMax));
     }
+    last_ = plane.now;
     if (!visit_connections(plane) || (what_.addresses && !copy_addresses(plane)) ||
         (what_.deliveries && !count_deliveries(plane))) {
         return false;
@@ -157,7 +160,7 @@ bool SnapshotJob::advance(Plane& plane, Forwarder& forwarder) {
 }
 
 bool SnapshotJob::visit_connections(Plane& plane) {
-    const std::uint32_t piece = what_.links ? kPiece : kPiece * kLinksPerRow;
+    const std::uint32_t piece = what_.links ? piece_ : piece_ * kLinksPerRow;
     for (std::uint32_t looked = 0; next_ < connections_.size();) {
         if (looked >= piece) {
             return false;
@@ -178,7 +181,7 @@ bool SnapshotJob::copy_addresses(const Plane& plane) {
     const auto& all = plane.all_address_counters();
     auto& copied = snapshot_->addresses;
     const std::size_t begin = copied.size();
-    const std::size_t end = std::min<std::size_t>(all.size(), begin + std::size_t{2} * kPiece);
+    const std::size_t end = std::min<std::size_t>(all.size(), begin + std::size_t{2} * piece_);
     copied.insert(copied.end(),
                   all.begin() + static_cast<std::ptrdiff_t>(begin),
                   all.begin() + static_cast<std::ptrdiff_t>(end));
@@ -187,7 +190,7 @@ bool SnapshotJob::copy_addresses(const Plane& plane) {
 
 bool SnapshotJob::count_deliveries(Plane& plane) {
     return plane.incoming.visit_some(
-        delivery_, kPiece * kDeliveriesPerRow, [this](std::uint32_t, const IncomingDelivery& in) {
+        delivery_, piece_ * kDeliveriesPerRow, [this](std::uint32_t, const IncomingDelivery& in) {
             ++(in.transit ? snapshot_->transit_open : snapshot_->local_open);
         });
 }

@@ -20,15 +20,19 @@ class SnapshotJob {
   public:
     explicit SnapshotJob(const command::TakeSnapshot& what) : what_(what) {}
 
-    /// Looks at about kPiece links, or more of what costs less each. True: it is complete.
+    /// Looks at as many links as have time since the last piece, or more of what costs less each.
+    /// True: it is complete.
     bool advance(Plane& plane, Forwarder& forwarder);
 
     /// REQUIRES: complete.
     std::unique_ptr<PlaneSnapshot> take() { return std::move(snapshot_); }
 
-    static constexpr std::uint32_t kPiece = 128;
-    /// From the begin of a piece to that of the next: 10,000 links take 80 ms.
-    static constexpr Time kPause = 1 * routing::kMillisecond;
+    /// From the begin of a piece to that of the next, and its links: 10,000 take 80 ms. A message
+    /// that comes in the meantime waits about 16 us.
+    static constexpr Time kPause = 128;
+    static constexpr std::uint32_t kPiece = 16;
+    /// Of a thread that came late, because it slept.
+    static constexpr std::uint32_t kPieceMax = 128;
 
   private:
     void begin(Plane& plane, Forwarder& forwarder);
@@ -47,6 +51,8 @@ class SnapshotJob {
     std::size_t next_ = 0;                     ///< the connection to look at next
     LinkIndex link_ = 0;                       ///< and its link
     std::uint32_t delivery_ = 0;               ///< the slot to look at next
+    std::uint32_t piece_ = kPiece;             ///< links, now
+    Time last_ = 0;                            ///< when it was advanced
     std::uint64_t links_blocked_ = 0;
     Forwarder::CountsByLink undelivered_;  ///< of incoming links
 };
