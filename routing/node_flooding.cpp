@@ -22,6 +22,7 @@ constexpr Time kOriginationStep = 20 * kMillisecond;
 constexpr Time kOriginationMax = 640 * kMillisecond;
 constexpr Time kOriginationQuiet = 2 * kSecond;
 constexpr Time kAdoptionInterval = kSecond;
+constexpr std::uint64_t kSequenceSpare = std::uint64_t{1} << 32U;
 constexpr Time kFightMemory = 10 * kSecond;
 constexpr std::size_t kFightsMax = 3;
 constexpr std::size_t kFloodBytes = 60'000;
@@ -142,10 +143,17 @@ void Node::Impl::on_own_lsp(Adjacency& adjacency, const Lsp& lsp, std::uint64_t 
         mark(Mark::kOwnEcho);
         if (lsp.incarnation >= incarnation_) {
             mark(Mark::kOwnIncarnation);
-            // At the end of the range only the sequence is left to go beyond it.
+            // At the end of the range only the sequence is left to go beyond it; and of that,
+            // some must be left for what we have to say later.
             const bool last = lsp.incarnation == kIncarnationMax;
+            if (last && lsp.seq > kSequenceMax - kSequenceSpare) {
+                on_last_number();
+                return;
+            }
+            sequence_ = !last                             ? 0
+                        : incarnation_ == kIncarnationMax ? std::max(sequence_, lsp.seq)
+                                                          : lsp.seq;
             incarnation_ = last ? kIncarnationMax : lsp.incarnation + 1;
-            sequence_ = last ? lsp.seq : 0;
         }
         // However many copies come meanwhile, they put the renewal off no further.
         renewal_due_ = true;
@@ -155,6 +163,16 @@ void Node::Impl::on_own_lsp(Adjacency& adjacency, const Lsp& lsp, std::uint64_t 
     }
     if (!adjacency.queue.knows_lsp(self_, lsdb_.at(self_).stamp)) {
         adjacency.queue.owe_lsp(self_, false);
+    }
+}
+
+// Nothing beats it: only a liar can have issued it.
+void Node::Impl::on_last_number() {
+    if (now_ >= next_adoption_) {
+        next_adoption_ = now_ + kAdoptionInterval;
+        note(NoteLevel::kError,
+             "OWN_LSP_ECHO",
+             "own link state with the last number there is: it counts until its lifetime ends");
     }
 }
 

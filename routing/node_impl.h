@@ -100,6 +100,7 @@ struct Node::Impl {
     void store_lsp(Adjacency& from, Lsp lsp, FloodedLsp& flooded);
     void on_own_lsp(Adjacency& adjacency, const Lsp& lsp, std::uint64_t hash);
     void on_fight(const Lsp& lsp);
+    void on_last_number();
     void on_graph_change(const GraphChange& change);
     void owe_lsp(Slot slot, bool urgent);
     void request_origination();

@@ -180,6 +180,35 @@ TEST(OwnEcho, FromTheEndOfTheRangeIsOutbidAllTheSame) {
     EXPECT_EQ(middle.pair.counters(1).malformed, 0U);
 }
 
+// A lower number of the same incarnation does not take ours back.
+TEST(OwnEcho, OfTheLastIncarnationTwice) {
+    Middle middle;
+    for (const std::uint64_t sequence : {900U, 7U}) {
+        middle.receive(lsp_of("a", kIncarnationMax, sequence));
+        middle.pair.exchange();
+        middle.pair.run_for(2 * kSecond);
+    }
+    const auto own = middle.pair.sides[1].node.view(middle.pair.now).routers.at(0);
+    EXPECT_EQ(own.incarnation, kIncarnationMax);
+    EXPECT_GT(own.sequence, 900U);
+    EXPECT_EQ(middle.pair.counters(1).malformed, 0U);
+}
+
+// Beyond the last number there is none: nothing is said that others would have to take for damaged.
+TEST(OwnEcho, OfTheLastNumberIsReported) {
+    Middle middle;
+    middle.receive(lsp_of("a", kIncarnationMax, kSequenceMax));
+    middle.pair.exchange();
+    for (Cost cost = 2; cost < 8; ++cost) {
+        middle.pair.sides[0].handle(middle.pair.now, event::SetCost{middle.pair.link, cost});
+        middle.pair.exchange();
+        middle.pair.run_for(2 * kSecond);
+    }
+    EXPECT_TRUE(middle.pair.sides[0].noted("OWN_LSP_ECHO"));
+    EXPECT_EQ(middle.pair.counters(1).malformed, 0U);
+    EXPECT_EQ(middle.pair.state(1), AdjacencyState::kFull);
+}
+
 // Costs that change all the time are told at growing intervals; the last one always.
 TEST(Origination, ChangesOfCostAreToldAtGrowingIntervals) {
     Pair pair;

@@ -1,6 +1,7 @@
 #include "tests/sim/experiment.h"
 
 #include "routing/hash.h"
+#include "routing/spf.h"
 #include "tests/sim/check.h"
 #include "tests/sim/flights.h"
 #include "tests/sim/walk.h"
@@ -91,6 +92,7 @@ class Experiment {
         measured_.routers = graph_.nodes.size();
         measured_.links = graph_.edges.size();
         measured_.flood_once_bound = 2 * measured_.links - measured_.routers + 1;
+        count_alternates();
         boot();
         idle();
         flood();
@@ -200,6 +202,45 @@ class Experiment {
             digests.push_back(hasher.value());
         }
         return digests;
+    }
+
+    // What a local repair could use, if there was one (it brings nothing: --repair).
+    void count_alternates() {
+        const routing::Topology graph = as_topology(graph_);
+        std::vector<std::vector<std::uint32_t>> distance;
+        for (std::uint32_t i = 0; i < graph.ids.size(); ++i) {
+            distance.push_back(routing::compute_distances(graph, i));
+        }
+        std::uint64_t pairs = 0;
+        std::uint64_t covered = 0;
+        for (std::uint32_t from = 0; from < graph.ids.size(); ++from) {
+            for (std::uint32_t to = 0; to < graph.ids.size(); ++to) {
+                if (from != to && distance[from][to] != routing::kUnreachable) {
+                    ++pairs;
+                    covered += has_alternate(graph, distance, from, to) ? 1U : 0U;
+                }
+            }
+        }
+        measured_.alternates = 100.0 * static_cast<double>(covered) /
+                               static_cast<double>(std::max<std::uint64_t>(pairs, 1));
+    }
+
+    // Beside the first neighbour on a shortest path.
+    static bool has_alternate(const routing::Topology& graph,
+                              const std::vector<std::vector<std::uint32_t>>& distance,
+                              std::uint32_t from,
+                              std::uint32_t to) {
+        bool next_hop_passed = false;
+        for (auto e = graph.first[from]; e < graph.first[from + std::size_t{1}]; ++e) {
+            const routing::Topology::Edge& edge = graph.edges[e];
+            const std::uint32_t beyond = distance[edge.to][to];
+            if (!next_hop_passed && edge.cost + beyond == distance[from][to]) {
+                next_hop_passed = true;
+            } else if (beyond < distance[edge.to][from] + distance[from][to]) {
+                return true;
+            }
+        }
+        return false;
     }
 
     // One link at a time is cut, mended, or changes its cost; each long after the one before.

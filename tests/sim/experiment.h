@@ -27,6 +27,9 @@ struct Measured {
     std::string failure;  ///< empty: the truth was reached every time
     std::size_t routers = 0;
     std::size_t links = 0;
+    /// Of routers and destinations: percent where a neighbour beside the next hop is nearer to the
+    /// destination than by way of the router (RFC 5286, inequality 1).
+    double alternates = 0;
     Time boot = 0;                  ///< all started at once, to full routes everywhere
     std::vector<Time> after_reset;  ///< per failed link, to the last change of any route
     std::vector<Time> after_silence;

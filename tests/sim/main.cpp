@@ -95,6 +95,7 @@ nlohmann::json as_json(const Flown& flown) {
 nlohmann::json as_json(const Measured& m) {
     return {{"routers", m.routers},
             {"links", m.links},
+            {"loop_free_alternates_percent", m.alternates},
             {"boot_ms", ms(m.boot)},
             {"after_reset", spread(m.after_reset)},
             {"all_reached_again", spread(m.repaired)},
@@ -152,6 +153,9 @@ void print(const char* name, const Flown& flown) {
 
 void print(const Graph& graph, const Measured& m) {
     std::printf("%s: %zu routers, %zu links\n", graph.name.c_str(), m.routers, m.links);
+    std::printf("%-36s %.1f %% of routers and destinations\n",
+                "loop-free alternate neighbour",
+                m.alternates);
     std::printf("%-36s %.1f ms\n", "start to all routes", ms(m.boot));
     print_spread("link lost with reset, all routes right", m.after_reset);
     print_spread("  every route leads there again", m.repaired);
@@ -273,6 +277,10 @@ int run_seeds(const Arguments& arguments, const Graph* graph) {
         sum.faults += result.faults;
         sum.spf_runs += result.spf_runs;
         sum.spf_avoided += result.spf_avoided;
+        sum.totals.flips += result.totals.flips;
+        sum.totals.replays += result.totals.replays;
+        sum.totals.forged += result.totals.forged;
+        sum.totals.busy += result.totals.busy;
         if (result.failure.empty()) {
             healed.push_back(result.healed_in);
         } else {
@@ -295,6 +303,10 @@ int run_seeds(const Arguments& arguments, const Graph* graph) {
                                     {"faults", sum.faults},
                                     {"spf_runs", sum.spf_runs},
                                     {"spf_avoided", sum.spf_avoided},
+                                    {"damaged", sum.totals.flips},
+                                    {"replayed", sum.totals.replays},
+                                    {"forged", sum.totals.forged},
+                                    {"kept_waiting_by_slow_routers", sum.totals.busy},
                                     {"healed", spread(healed)}}
                          .dump(2)
                   << '\n';
@@ -304,6 +316,13 @@ int run_seeds(const Arguments& arguments, const Graph* graph) {
                     static_cast<unsigned long long>(sum.faults),
                     static_cast<unsigned long long>(sum.events),
                     failures.size());
+        std::printf(
+            "messages: %llu damaged, %llu replayed, %llu forged, %llu kept waiting by slow "
+            "routers\n",
+            static_cast<unsigned long long>(sum.totals.flips),
+            static_cast<unsigned long long>(sum.totals.replays),
+            static_cast<unsigned long long>(sum.totals.forged),
+            static_cast<unsigned long long>(sum.totals.busy));
         print_spread("healing, back-off and damping included", healed);
     }
     if (!arguments.svg.empty()) {

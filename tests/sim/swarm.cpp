@@ -1,10 +1,13 @@
 #include "tests/sim/swarm.h"
 
 #include "tests/sim/check.h"
+#include "tests/sim/forge.h"
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <map>
+#include <utility>
 
 namespace amqmesh::sim {
 
@@ -57,7 +60,16 @@ constexpr std::array<const char*, kFaults> kFaultNames = {"reset",
 class Swarm {
   public:
     Swarm(std::uint64_t seed, const SwarmOptions& options)
-        : options_(options), random_(seed), world_(make_world()) {
+        : options_(options),
+          random_(seed),
+          more_random_(~seed),
+          forging_(options.more && options.corruption && more_random_.chance(0.1)),
+          world_(make_world()) {
+        for (Router& router : world_.routers()) {
+            if (slow_routers_ && more_random_.chance(0.5)) {
+                router.event_time = more_random_.between(1, 500);
+            }
+        }
         world_.start_all();
         // Swarm testing: each run leaves out some kinds of faults, so that others get room.
         for (std::uint64_t& weight : weights_) {
@@ -69,11 +81,15 @@ class Swarm {
     SwarmResult run() {
         result_.routers = world_.routers().size();
         result_.cables = world_.cables().size();
-        result_.corrupted = corrupting();
+        result_.corrupted = corrupting() || forging_;
         const Time end = world_.now() + options_.faults_for;
         while (world_.now() < end) {
             world_.run_for(random_.exponential(pause_between_) + 1);
             inject();
+            if (forging_ && more_random_.chance(0.2)) {
+                forge();
+            }
+            see_that_nothing_goes_back();
             // Multicast deliveries in the middle of it, from the moment of the fault on.
             for (std::uint64_t i = random_.below(3); i > 0; --i) {
                 world_.send_probe(random_.below(world_.routers().size()));
@@ -98,6 +114,10 @@ class Swarm {
         if (options_.corruption && random_.chance(0.25)) {
             options.bit_flip_chance = random_.chance(0.5) ? 0.0 : random_.unit() * 0.02;
             options.replay_chance = random_.chance(0.3) ? 0.0 : random_.unit() * 0.05;
+        }
+        if (options_.more) {
+            options.heartbeat_jitter = more_random_.chance(0.5) ? 0.1 : 0;
+            slow_routers_ = more_random_.chance(0.3);
         }
         if (options_.graph != nullptr) {
             return World(*options_.graph, options, random_.next());
@@ -137,6 +157,13 @@ class Swarm {
                         world_.routers()[world_.cables()[cable].end[1]].name.c_str());
         }
         act(static_cast<Fault>(fault), router, cable);
+    }
+
+    void forge() {
+        const std::size_t cable = more_random_.below(world_.cables().size());
+        const std::size_t liar = more_random_.below(2);
+        const std::size_t receiver = world_.cables()[cable].end[1 - liar];
+        world_.forge(cable, liar, forged_link_state(world_, receiver, more_random_));
     }
 
     void act(Fault fault, std::size_t router, std::size_t cable) {
@@ -250,6 +277,9 @@ class Swarm {
     }
 
     void heal() {
+        if (!result_.failure.empty()) {
+            return;
+        }
         const Time healed_at = world_.now();
         world_.heal();
         if (result_.corrupted) {
@@ -261,6 +291,12 @@ class Swarm {
         Time limit = 20 * kSecond + (result_.corrupted ? 130 * kSecond : Time{0});
         for (std::size_t i = 0; world_.now() < healed_at + limit; ++i) {
             world_.run_for(i < 20 ? 50 * kMillisecond : 500 * kMillisecond);
+            if (i % 8 == 0) {
+                see_that_nothing_goes_back();
+                if (!result_.failure.empty()) {
+                    return;
+                }
+            }
             if (i % 8 == 7) {
                 limit = std::max(limit, held_for(healed_at) + 10 * kSecond);
             }
@@ -270,6 +306,31 @@ class Swarm {
             }
         }
         result_.failure = connected(world_) ? difference(world_) : "a cable is not connected";
+    }
+
+    // In one life of a router, no record of another's goes back, buried or purged as it may be
+    // meanwhile.
+    void see_that_nothing_goes_back() {
+        newest_.resize(world_.routers().size());
+        for (std::size_t i = 0; i < newest_.size(); ++i) {
+            const Router& router = world_.routers()[i];
+            if (!router.node) {
+                continue;
+            }
+            Newest& newest = newest_[i];
+            if (std::exchange(newest.life, router.life) != router.life) {
+                newest.of.clear();
+            }
+            for (const auto& record : router.node->view(world_.now()).routers) {
+                const std::pair number = {record.incarnation, record.sequence};
+                auto& before = newest.of[record.router];
+                if (number < before && result_.failure.empty()) {
+                    result_.failure =
+                        router.name + " went back to an older record of " + record.name;
+                }
+                before = std::max(before, number);
+            }
+        }
     }
 
     [[nodiscard]] Time held_for(Time since) const {
@@ -342,9 +403,18 @@ class Swarm {
         result_.marks = world_.marks();
     }
 
+    struct Newest {
+        std::uint64_t life = 0;
+        std::map<RouterId, std::pair<std::uint64_t, std::uint64_t>> of;
+    };
+
     SwarmOptions options_;
     Random random_;
+    Random more_random_;
+    bool forging_;
+    bool slow_routers_ = false;
     World world_;
+    std::vector<Newest> newest_;  ///< by router
     std::array<std::uint64_t, kFaults> weights_{};
     Time pause_between_ = 0;
     SwarmResult result_;

@@ -22,8 +22,11 @@ struct SwarmOptions {
     Time quiet_for = 4 * routing::kSecond;         ///< watched at the end
     std::uint64_t storm_max = 2000;                ///< addresses changed at once
     bool corruption = true;                        ///< bit flips and replays in one of four seeds
-    const Graph* graph = nullptr;                  ///< not owned; instead of a random one
-    bool trace = false;                            ///< say on stdout what is done, and when
+    /// Slow routers, uneven heartbeats and forged link states, each in some seeds. Without, seeds
+    /// tell what they told before these came.
+    bool more = true;
+    const Graph* graph = nullptr;  ///< not owned; instead of a random one
+    bool trace = false;            ///< say on stdout what is done, and when
 };
 
 struct SwarmResult {

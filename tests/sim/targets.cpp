@@ -98,6 +98,10 @@ class Measurements {
             m.transmissions_per_lsp);
         add(name + ": idle, per link and direction", "B/s", 1000, m.idle_bytes_per_second);
         shortest_paths(name, m);
+        add(name + ": loop-free alternate neighbour, of routers and destinations",
+            "%",
+            100,
+            m.alternates);
         circles(name, m, "four paths");
         circles(name, measure(*graph, {.max_paths = 1, .links_max = 100}), "one path");
     }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace amqmesh::sim {
 
@@ -98,6 +99,9 @@ void World::dispatch(Item& item) {
         case Kind::kResume:
             resume(item.target);
             return;
+        case Kind::kWork:
+            work(item);
+            return;
         case Kind::kJudge:
             judge_probe(item.token);
             return;
@@ -144,7 +148,35 @@ void World::deliver(Item& item) {
         router.inbox.push_back(std::move(item));
         return;
     }
+    if (router.event_time > 0) {
+        ++totals_.busy;
+        if (router.work.empty()) {
+            push({.at = now_ + router.event_time,
+                  .kind = Kind::kWork,
+                  .target = index,
+                  .generation = router.life});
+        }
+        router.work.push_back(std::move(item));
+        return;
+    }
     deliver_now(item, index);
+}
+
+// A slow processor is done with the oldest arrival.
+void World::work(const Item& item) {
+    const Router& router = routers_[item.target];
+    if (!router.node || router.life != item.generation || router.paused || router.work.empty()) {
+        return;  // crashed, or resume() sees to it
+    }
+    Item done = std::move(routers_[item.target].work.front());
+    routers_[item.target].work.pop_front();
+    if (!router.work.empty()) {
+        push({.at = now_ + std::max<Time>(router.event_time, 1),
+              .kind = Kind::kWork,
+              .target = item.target,
+              .generation = item.generation});
+    }
+    deliver_now(done, item.target);
 }
 
 void World::deliver_now(Item& item, std::size_t index) {
@@ -227,11 +259,14 @@ void World::resume(std::size_t index) {
     router.paused = false;
     if (!router.node) {
         router.inbox.clear();
+        router.work.clear();
         return;
     }
     handle(index, event::Tick{now_ - router.paused_at});
-    std::deque<Item> inbox = std::move(router.inbox);
-    router.inbox.clear();
+    std::deque<Item> inbox = std::exchange(router.work, {});
+    for (Item& item : std::exchange(router.inbox, {})) {
+        inbox.push_back(std::move(item));
+    }
     for (Item& item : inbox) {
         if (routers_[index].node) {
             deliver_now(item, index);
@@ -296,7 +331,12 @@ void World::on_heartbeat(const Item& item) {
             transmit(item.target, end, {.kind = Kind::kAlive}, kEmptyFrameBytes);
         }
     }
-    push({.at = now_ + options_.heartbeat_ms * routing::kMillisecond,
+    Time interval = options_.heartbeat_ms * routing::kMillisecond;
+    if (options_.heartbeat_jitter > 0) {
+        const double part = options_.heartbeat_jitter * (2 * random_.unit() - 1);
+        interval = static_cast<Time>(static_cast<double>(interval) * (1 + part));
+    }
+    push({.at = now_ + interval,
           .kind = Kind::kHeartbeat,
           .target = item.target,
           .generation = item.generation});
@@ -512,6 +552,7 @@ void World::start(std::size_t index) {
     router.stopped = false;
     router.paused = false;
     router.inbox.clear();
+    router.work.clear();
     router.tick_at = 0;
     const routing::RecordedNode made = {{.name = router.name,
                                          .heartbeat_ms = options_.heartbeat_ms,
@@ -654,6 +695,14 @@ void World::set_cost(std::size_t index, std::size_t end, Cost cost) {
 void World::set_reader_delay(std::size_t cable, std::size_t end, Time delay) {
     cables_[cable].reader_delay[end] = delay;
     cables_[cable].disturbed_at = now_;
+}
+
+void World::forge(std::size_t cable, std::size_t from_end, std::string bytes) {
+    if (cables_[cable].connected) {
+        ++totals_.forged;
+        const std::size_t size = bytes.size() + kFrameOverhead;
+        transmit(cable, from_end, {.kind = Kind::kFrame, .bytes = std::move(bytes)}, size);
+    }
 }
 
 void World::heal() {

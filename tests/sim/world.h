@@ -39,9 +39,10 @@ struct Options {
     std::uint32_t max_paths = 1;
     std::uint32_t credit = 64;
     std::uint64_t bytes_per_second = 100'000'000;
-    Time jitter_mean = 0;        ///< exponential extra delay per message
-    double bit_flip_chance = 0;  ///< per message
-    double replay_chance = 0;    ///< per message: an older one of the same connection again
+    Time jitter_mean = 0;         ///< exponential extra delay per message
+    double bit_flip_chance = 0;   ///< per message
+    double replay_chance = 0;     ///< per message: an older one of the same connection again
+    double heartbeat_jitter = 0;  ///< each interval is so much longer or shorter at most, in parts
     routing::Limits limits;
 };
 
@@ -72,6 +73,7 @@ enum class Kind : std::uint8_t {
     kLinkDown,
     kRelease,
     kResume,
+    kWork,
     kProbe,
     kJudge
 };
@@ -100,6 +102,8 @@ struct Router {
     Time paused_at = 0;
     Time paused_until = 0;
     std::deque<Item> inbox;  ///< arrived while paused
+    Time event_time = 0;     ///< what the router's processor takes for whatever arrives
+    std::deque<Item> work;   ///< arrived while it was busy
     Time tick_at = 0;        ///< when the next Tick is scheduled; 0: none
     bool draining = false;
     bool stopped = false;
@@ -160,6 +164,8 @@ struct Totals {
     std::uint64_t closes = 0;
     std::uint64_t flips = 0;
     std::uint64_t replays = 0;
+    std::uint64_t forged = 0;
+    std::uint64_t busy = 0;  ///< arrivals that a slow processor kept waiting
     std::uint64_t probes = 0;
     std::uint64_t probes_judged = 0;      ///< routers that had to get one
     std::uint64_t probes_remembered = 0;  ///< taken by a router that had left the origin's graph
@@ -218,6 +224,8 @@ class World {
     void stall(std::size_t cable, std::size_t from_end, bool on);
     void set_cost(std::size_t cable, std::size_t end, Cost cost);
     void set_reader_delay(std::size_t cable, std::size_t end, Time delay);
+    /// Sends this in the name of one end, if it is connected.
+    void forge(std::size_t cable, std::size_t from_end, std::string bytes);
     /// Everything back to normal: no stalls, no slow readers, cables up, crashed routers started.
     void heal();
 
@@ -264,6 +272,7 @@ class World {
     void on_tick(const Item& item);
     void release(std::size_t cable, std::size_t end);
     void resume(std::size_t router);
+    void work(const Item& item);
     void on_connect(std::size_t cable);
     void on_heartbeat(const Item& item);
     void schedule_connect(std::size_t cable, Time delay);
