@@ -37,6 +37,7 @@ enum class Fault : std::uint8_t {
     kCount
 };
 
+constexpr Time kLongestLife = 3600 * kSecond;
 constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::kCount);
 
 constexpr std::array<const char*, kFaults> kFaultNames = {"reset",
@@ -354,11 +355,14 @@ class Swarm {
             return;
         }
         result_.failure = multicast_difference(world_);
-        if (result_.failure.empty()) {
+        // A lie about a router cuts it off until its owner has heard of it.
+        if (result_.failure.empty() && !forging_) {
             result_.failure = world_.probe_failure();
         }
         // A damped parallel link may still come in; then nothing may happen any more.
-        world_.run_for(held_for(world_.now()) + kSecond);
+        do {
+            world_.run_for(held_for(world_.now()) + kSecond);
+        } while (!all_full() && world_.now() < kLongestLife);
         const std::uint64_t before = originations();
         world_.run_for(options_.quiet_for);
         if (result_.failure.empty()) {
@@ -367,6 +371,16 @@ class Swarm {
         if (result_.failure.empty() && originations() != before) {
             result_.failure = "not quiet after the truth was known";
         }
+    }
+
+    [[nodiscard]] bool all_full() const {
+        return std::ranges::all_of(world_.routers(), [&](const Router& router) {
+            return !router.node ||
+                   std::ranges::all_of(router.node->view(world_.now()).adjacencies,
+                                       [](const routing::AdjacencyView& adjacency) {
+                                           return adjacency.state == routing::AdjacencyState::kFull;
+                                       });
+        });
     }
 
     [[nodiscard]] std::uint64_t originations() const {
