@@ -16,6 +16,14 @@ constexpr Time kOverslept = 1 * routing::kSecond;
 /// The shortest interval at which we send heartbeats, whatever the peer asks for.
 constexpr Time kHeartbeatMin = 5 * routing::kMillisecond;
 
+/// Up to a tenth more or less, other ones after each frame, so that the heartbeats of many
+/// connections do not fall into step (ROUTING 1.9).
+Time jittered(Time interval, Time last_sent) {
+    const Time tenth = interval / 10;
+    const std::uint64_t mixed = (last_sent + 1) * 0x9e3779b97f4a7c15ULL;
+    return interval - tenth + (mixed >> 32U) % (2 * tenth + 1);
+}
+
 }  // namespace
 
 void Engine::Impl::mark_dirty(SessionIndex index) {
@@ -180,7 +188,7 @@ std::optional<Time> Engine::Impl::tick(Time at) {
         }
     }
     if (phase == EnginePhase::kRunning && local_open_sent) {
-        Time interval = config.heartbeat_ms * routing::kMillisecond;
+        Time interval = jittered(config.heartbeat_ms * routing::kMillisecond, last_sent);
         if (remote.idle_timeout_ms > 0) {
             const Time demanded = remote.idle_timeout_ms * routing::kMillisecond / 2;
             interval = interval == 0 ? demanded : std::min(interval, demanded);

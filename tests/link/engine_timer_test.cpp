@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 namespace amqmesh::link::test {
 
 using routing::kMillisecond;
@@ -83,9 +85,22 @@ TEST(EngineTimer, OwnHeartbeatsWithoutThePeersWish) {
     config.heartbeat_ms = 100;
     RawPeer peer(config);
     peer.say(amqp_header() + open_frame());
-    EXPECT_EQ(peer.node.engine->tick(0), 100 * kMillisecond);
-    peer.node.engine->tick(100 * kMillisecond);
-    EXPECT_EQ(peer.hear().size(), 1U);
+    // Within a tenth of the interval, and not in step.
+    std::set<routing::Time> intervals;
+    routing::Time now = 0;
+    for (int beat = 0; beat < 20; ++beat) {
+        const routing::Time next = peer.node.engine->tick(now).value_or(0);
+        EXPECT_GE(next, now + 90 * kMillisecond);
+        EXPECT_LE(next, now + 110 * kMillisecond);
+        intervals.insert(next - now);
+        peer.node.engine->tick(next - 1);
+        EXPECT_TRUE(peer.hear().empty());
+        now = next;
+        peer.node.now = now;
+        peer.node.engine->tick(now);
+        EXPECT_EQ(peer.hear().size(), 1U);
+    }
+    EXPECT_GT(intervals.size(), 10U);
 }
 
 TEST(EngineTimer, AnAbsurdIdleTimeoutDoesNotMakeUsSpin) {
