@@ -42,6 +42,8 @@ const IncomingLink::RouteCache& Forwarder::cached_route(const Connection& connec
         cache.label.address = link.hash;
         cache.label.priority = link.priority;
         cache.label.flow = flow_of(connection.key(index), plane_.config.worker);
+        // Not by the radius alone: on a ring what meets a lost link goes back, and all the way
+        // round.
         const auto hops = 2 * table.topology()->ids.size() + 8;
         cache.label.hop_limit = static_cast<std::uint8_t>(std::min<std::size_t>(hops, 255));
         const bool one_router = cache.route != nullptr && cache.route->remote.size() == 1;
