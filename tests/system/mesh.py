@@ -273,18 +273,24 @@ class MeshTest(unittest.TestCase):
 
     def own_mesh(self):
         mesh = Mesh()
-        self.meshes.append(mesh)
-        self.addCleanup(finish, mesh)
+        self.addCleanup(self.finish_own, mesh)
         return mesh
 
+    def finish_own(self, mesh):
+        """Its files go with it: what failed is shown before."""
+        self.show(mesh)
+        finish(mesh)
+
+    def show(self, mesh):
+        """If the test has failed."""
+        if self.result and len(self.result.failures) + len(self.result.errors) > self.failed_before and mesh.nodes:
+            print(f"\n=== {self.id()}\n{mesh.tail_of_logs()}", flush=True)
+
     def run(self, result=None):
-        self.meshes = [self.shared]
-        failed_before = len(result.failures) + len(result.errors) if result else 0
+        self.result = result
+        self.failed_before = len(result.failures) + len(result.errors) if result else 0
         super().run(result)
-        if result and len(result.failures) + len(result.errors) > failed_before:
-            for mesh in self.meshes:
-                if mesh:
-                    print(f"\n=== {self.id()}\n{mesh.tail_of_logs()}", flush=True)
+        self.show(self.shared)
 
 
 def finish(mesh):

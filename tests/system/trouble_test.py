@@ -132,6 +132,11 @@ class Steady:
             body = {"number": len(self.sent), "filler": "x" * size}
             self.sent.append(self.sender.send(Message(body=body), settled=self.rng.random() < 0.3))
 
+    def state(self):
+        came = {body["number"] for body in self.receiver.bodies}
+        missing = [number for number in range(len(self.sent)) if number not in came]
+        return f"{len(self.sent)} sent, {sum(one.done for one in self.sent)} done, missing {missing[:20]}"
+
 
 class World:
     """One stretch of time. Its messages say that they are its own: what another one has left on its way is not
@@ -262,7 +267,9 @@ class Trouble(MeshTest):
             self.no_growth(nodes, first)
         except AssertionError as failure:
             missing = world.unanswered()[:10]
-            raise AssertionError(f"seed {seed}: {failure}; unanswered {missing}") from failure
+            lost = {node.name: node.log().count("ROUTER_LOST") for node in nodes}
+            raise AssertionError(f"seed {seed}: {failure}; unanswered {missing}; routers lost {lost}; steady flows "
+                                 f"{[steady.state() for steady in world.steady]}") from failure
         self.assertGreaterEqual(world.accepted(), 50, f"seed {seed} tested nothing")
 
     def check(self, world):
