@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
@@ -41,6 +42,7 @@ struct Arguments {
     std::size_t orders = 0;
     std::size_t happenings = 1;
     std::size_t states = 200'000;
+    double seconds = 0;  ///< 0: no limit
 };
 
 double ms(Time time) {
@@ -340,9 +342,19 @@ int run_orders(const Arguments& arguments) {
     std::size_t incomplete = 0;
     std::size_t states = 0;
     std::size_t steps = 0;
+    std::size_t passed_over = 0;
+    const auto begun = std::chrono::steady_clock::now();
+    const auto over = [&] {
+        const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begun;
+        return arguments.seconds > 0 && spent.count() > arguments.seconds;
+    };
     for (std::size_t routers = 2; routers <= arguments.orders; ++routers) {
         const std::vector<SmallWorld> all = small_worlds(routers, arguments.happenings);
         for (std::size_t i = 0; i < all.size(); ++i) {
+            if (over()) {
+                passed_over += all.size() - i;
+                break;
+            }
             SmallWorld world = all[i];
             world.states_max = arguments.states;
             const Looked looked = look_at_all_orders(world);
@@ -370,8 +382,10 @@ int run_orders(const Arguments& arguments) {
         std::cout << worlds.dump(2) << '\n';
     } else {
         std::printf(
-            "%zu small worlds, %zu of them completely: %zu states, %zu steps, %zu failures\n",
+            "%zu small worlds of %zu, %zu of them completely: %zu states, %zu steps, %zu "
+            "failures\n",
             worlds.size(),
+            worlds.size() + passed_over,
             worlds.size() - incomplete,
             states,
             steps,
@@ -447,6 +461,7 @@ int run(int argc, char** argv) {
         ->check(CLI::Range(2, 4));
     app.add_option("--happenings", arguments.happenings, "things that happen in each: 1 or 2")
         ->check(CLI::Range(1, 2));
+    app.add_option("--seconds", arguments.seconds, "begin no further mesh after so long");
     app.add_option("--states", arguments.states, "give a mesh up after so many different states");
     app.add_flag("--json", arguments.json, "report as JSON");
     app.add_flag("--quiet", arguments.quiet, "no progress, no trace");

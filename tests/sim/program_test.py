@@ -46,7 +46,7 @@ class Program(unittest.TestCase):
         self.assertNotEqual(run("--seed", "3", "--json", *sizes), run("--seed", "4", "--json", *sizes))
 
     def test_all_orders_of_small_meshes(self):
-        self.assertIn("6 small worlds, 6 of them completely", run("--orders", "2"))
+        self.assertIn("6 small worlds of 6, 6 of them completely", run("--orders", "2"))
         worlds = json.loads(run("--orders", "2", "--happenings", "2", "--json"))
         self.assertTrue(all(world["complete"] and not world["failure"] for world in worlds))
         self.assertIn("2 routers ab: lose ab crash a", [world["world"] for world in worlds])
