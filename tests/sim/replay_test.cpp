@@ -75,6 +75,18 @@ TEST(Found, RepairsAreTriedOftenEnough) {
     EXPECT_EQ(run_swarm(1281, as_it_was()).failure, "");
 }
 
+// Forged records of a router's own: the last incarnation once more, with a lower number.
+TEST(Found, ALiarStopsNobody) {
+    EXPECT_EQ(run_swarm(86, small_meshes()).failure, "");
+}
+
+// Two that the judge got wrong: a lie about a router cuts it off for a moment; a damped parallel
+// link came in when all seemed to be quiet.
+TEST(Found, LiesAndLateLinksAreNoFailures) {
+    EXPECT_EQ(run_swarm(62221, small_meshes()).failure, "");
+    EXPECT_EQ(run_swarm(63141, small_meshes()).failure, "");
+}
+
 // The routers at both ends of a new link know of it, but shortest paths had to wait for the usual
 // pause after good news; another router's multicast counted on them meanwhile.
 TEST(Found, OwnLinksArePublishedAtOnce) {
