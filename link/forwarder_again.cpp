@@ -127,7 +127,8 @@ void Forwarder::park(std::uint32_t out_slot) {
     note_waiting(out_slot);
     if (out.parked_until == 0) {
         out.parked_until = plane_.now + kParkTime;
-        out.news_until = out.arrival.generation != 0 ? plane_.now + routing::kNewsTime : 0;
+        const bool passes = out.arrival.generation != 0 && out.label.egress != plane_.table->self();
+        out.news_until = passes ? plane_.now + routing::kNewsTime : 0;
     }
     append(parked_, out_slot);
 }
