@@ -168,8 +168,10 @@ struct ConsumerDown {
 /// some are told one by one.
 struct LinkTrouble {
     enum class Kind : std::uint8_t {
-        kStuck,   ///< deliveries are unsettled for more than 10 s
-        kBlocked  ///< it is without credit for more than 10 s
+        kStuck,      ///< deliveries are unsettled for more than 10 s
+        kStuckOver,  ///< none is any more
+        kBlocked,    ///< it is without credit for more than 10 s
+        kBlockedOver
     };
 
     Kind kind = Kind::kStuck;

@@ -72,7 +72,8 @@ std::optional<Time> Forwarder::sweep() {
             in.stuck = true;
             ++plane_.counters.ages.stuck;
             if (Connection* connection = nullptr; auto* link = link_of(in, connection)) {
-                if (++link->counters.ages.stuck == 1) {
+                ++link->counters.ages.stuck;
+                if (!std::exchange(link->stuck_told, true)) {
                     note_trouble(Kind::kStuck, connection->key(in.link), true);
                 }
             }
@@ -87,7 +88,8 @@ std::optional<Time> Forwarder::sweep() {
                 plane_.connection(out.connection, plane_.connections.generation(out.connection));
             if (auto* link = connection != nullptr ? connection->outgoing(out.link) : nullptr) {
                 out.stuck = true;
-                if (++link->counters.ages.stuck == 1) {
+                ++link->counters.ages.stuck;
+                if (!std::exchange(link->stuck_told, true)) {
                     note_trouble(Kind::kStuck, connection->key(out.link), false);
                 }
             }
@@ -110,10 +112,13 @@ std::optional<Time> Forwarder::watch_links() {
     }
     const auto look_at = [this](Connection& connection, LinkIndex index, auto& link, bool in) {
         const bool blocked = blocked_since(link.zero_credit_since, plane_.now);
-        if (blocked && !link.blocked) {
-            note_trouble(Kind::kBlocked, connection.key(index), in);
+        if (blocked != std::exchange(link.blocked, blocked)) {
+            note_trouble(blocked ? Kind::kBlocked : Kind::kBlockedOver, connection.key(index), in);
         }
-        link.blocked = blocked;
+        if (link.stuck_told && link.counters.ages.stuck == 0) {
+            link.stuck_told = false;
+            note_trouble(Kind::kStuckOver, connection.key(index), in);
+        }
     };
     const bool done = plane_.connections.visit_some(
         watched_, kConnectionsPerTurn, [&](std::uint32_t, ConnectionHolder& holder) {

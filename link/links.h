@@ -73,6 +73,7 @@ struct IncomingLink {
     std::uint32_t watched_at = kNoSlot;  ///< place among Plane::watchers of its address
     std::uint32_t newest = kNoSlot;  ///< of its deliveries that are not forgotten (slots, a list)
     bool blocked = false;            ///< told so
+    bool stuck_told = false;         ///< of its deliveries
     bool starved = false;            ///< waits for memory: on the list of those to be looked at
     std::size_t mean_bytes = 0;      ///< of the first frames of its deliveries, exponential
     bool routable = false;           ///< as of routable_generation's table
@@ -114,6 +115,7 @@ struct OutgoingLink {
     bool attached = false;   ///< answered (lanes: usable)
     bool drain = false;
     bool blocked = false;                  ///< told so
+    bool stuck_told = false;               ///< of its deliveries
     bool stall_watched = false;            ///< multicast copies wait ...
     bool stalled = false;                  ///< ... or are given up (link/forwarder_stalls.cpp)
     bool silence_watched = false;          ///< many multicast copies have no answer ...

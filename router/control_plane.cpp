@@ -374,15 +374,34 @@ void ControlPlane::on_closed(routing::Time now, const link::report::ConnectionCl
     outlet_.connection_closed(closed.owner, closed, retry_after_ms);
 }
 
+namespace {
+
+std::pair<log::Level, const char*> line_of(link::report::LinkTrouble::Kind kind) {
+    using Kind = link::report::LinkTrouble::Kind;
+    switch (kind) {
+        case Kind::kStuck:
+            return {log::Level::kWarning, "DELIVERY_STUCK"};
+        case Kind::kStuckOver:
+            return {log::Level::kNotice, "DELIVERY_STUCK_OVER"};
+        case Kind::kBlocked:
+            return {log::Level::kInfo, "LINK_BLOCKED"};
+        case Kind::kBlockedOver:
+            break;
+    }
+    return {log::Level::kInfo, "LINK_BLOCKED_OVER"};
+}
+
+}  // namespace
+
 void ControlPlane::on_trouble(routing::Time now, const link::report::LinkTrouble& trouble) {
     const auto left_out = troubles_.take(now, trouble.others);
     if (!left_out) {
         return;
     }
-    const bool stuck = trouble.kind == link::report::LinkTrouble::Kind::kStuck;
+    const auto [level, code] = line_of(trouble.kind);
     log::emit(log::Module::kMessage,
-              stuck ? log::Level::kWarning : log::Level::kInfo,
-              stuck ? "DELIVERY_STUCK" : "LINK_BLOCKED",
+              level,
+              code,
               "connection={} link={} dir={} name={} address={} deliveries={} left_out={}",
               trouble.connection_number,
               trouble.link,

@@ -170,7 +170,7 @@ TEST_P(Ages, LinksWithoutCreditForTenSecondsAreBlocked) {
 
 TEST_P(Ages, LinksInTroubleAreToldOnce) {
     attach();
-    receiver_->receiver("no.credit", 0);
+    const auto idle = receiver_->receiver("no.credit", 0);
     sender_->send(link_, "one");
     sender_->send(link_, "two");
     world_.run();
@@ -192,7 +192,21 @@ TEST_P(Ages, LinksInTroubleAreToldOnce) {
     sender_->send(link_, "again");
     world_.run();
     world_.pass(15 * kSecond);
-    EXPECT_EQ(node_->troubles.size(), 5U) << "stuck anew";
+    ASSERT_EQ(node_->troubles.size(), 7U) << "over, and stuck anew, at both ends";
+    std::multiset<report::LinkTrouble::Kind> later;
+    for (auto trouble = node_->troubles.begin() + 3; trouble != node_->troubles.end(); ++trouble) {
+        later.insert(trouble->kind);
+    }
+    using Kind = report::LinkTrouble::Kind;
+    EXPECT_EQ(
+        later,
+        (std::multiset<Kind>{Kind::kStuckOver, Kind::kStuckOver, Kind::kStuck, Kind::kStuck}));
+    receiver_->engine.set_credit(idle, 1);
+    world_.run();
+    world_.pass(15 * kSecond);
+    ASSERT_EQ(node_->troubles.size(), 8U);
+    EXPECT_EQ(node_->troubles.back().kind, Kind::kBlockedOver);
+    EXPECT_EQ(node_->troubles.back().key, "M0no.credit");
 }
 
 TEST_P(Ages, ManyBlockedLinksAreNotToldOneByOne) {
