@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <climits>
 #include <cmath>
 #include <fstream>
 #include <map>
@@ -25,6 +27,11 @@ constexpr const char* kEnabled = "enabled";
 
 std::uint64_t seconds_since(routing::Time then, routing::Time now) {
     return now > then ? (now - then) / routing::kSecond : 0;
+}
+
+std::string host_name() {
+    std::array<char, HOST_NAME_MAX + 1> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
 }
 
 std::uint64_t resident_bytes() {
@@ -436,6 +443,7 @@ mgmt::Row router_row(const Snapshots::Parts& parts,
         .set("mode", configuration.mode == RouterMode::kInterior ? "interior" : "standalone")
         .set("area", "0")
         .set("version", AMQMESH_VERSION)
+        .set("hostName", host_name())
         .set("workerThreads", unsigned{configuration.workers})
         .set("addrCount", addresses)
         .set("linkCount", links)
@@ -463,6 +471,7 @@ mgmt::Row router_row(const Snapshots::Parts& parts,
         .set("hopLimitDeliveries", counters.hop_limit_drops)
         .set("redeliveredDeliveries", counters.redelivered)
         .set("linksBlocked", counters.links_blocked)
+        .set("blockedLinkCount", counters.links_blocked)
         .set("uptimeSeconds", seconds_since(times.started, times.now))
         .set("memoryUsage", resident_bytes())
         .set("settleAges", to_list(counters.settle_ages.counts))
