@@ -7,7 +7,7 @@
 #include "link/plane.h"
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -160,7 +160,8 @@ class Connection final : public EngineEvents {
     std::string control_message_;   // being received
     bool control_started_ = false;  // front of the queue: delivery begun, this much written
     std::size_t control_written_ = 0;
-    std::deque<std::pair<std::uint64_t, std::string>> control_queue_;  // bounded by credit
+    // Bounded by credit. A list, because it takes no memory while it is empty, as clients' are.
+    std::list<std::pair<std::uint64_t, std::string>> control_queue_;
 };
 
 }  // namespace amqmesh::link
