@@ -374,34 +374,19 @@ void ControlPlane::on_closed(routing::Time now, const link::report::ConnectionCl
     outlet_.connection_closed(closed.owner, closed, retry_after_ms);
 }
 
-namespace {
-
-std::pair<log::Level, const char*> line_of(link::report::LinkTrouble::Kind kind) {
-    using Kind = link::report::LinkTrouble::Kind;
-    switch (kind) {
-        case Kind::kStuck:
-            return {log::Level::kWarning, "DELIVERY_STUCK"};
-        case Kind::kStuckOver:
-            return {log::Level::kNotice, "DELIVERY_STUCK_OVER"};
-        case Kind::kBlocked:
-            return {log::Level::kInfo, "LINK_BLOCKED"};
-        case Kind::kBlockedOver:
-            break;
-    }
-    return {log::Level::kInfo, "LINK_BLOCKED_OVER"};
-}
-
-}  // namespace
-
 void ControlPlane::on_trouble(routing::Time now, const link::report::LinkTrouble& trouble) {
     const auto left_out = troubles_.take(now, trouble.others);
     if (!left_out) {
         return;
     }
-    const auto [level, code] = line_of(trouble.kind);
+    using Kind = link::report::LinkTrouble::Kind;
+    const bool over = trouble.kind == Kind::kStuckOver || trouble.kind == Kind::kBlockedOver;
+    const bool stuck = trouble.kind == Kind::kStuck || trouble.kind == Kind::kStuckOver;
+    const auto level = stuck ? log::Level::kWarning : log::Level::kInfo;
     log::emit(log::Module::kMessage,
-              level,
-              code,
+              over && stuck ? log::Level::kNotice : level,
+              stuck ? (over ? "DELIVERY_STUCK_OVER" : "DELIVERY_STUCK")
+                    : (over ? "LINK_BLOCKED_OVER" : "LINK_BLOCKED"),
               "connection={} link={} dir={} name={} address={} deliveries={} left_out={}",
               trouble.connection_number,
               trouble.link,
