@@ -270,12 +270,15 @@ class Experiment {
         measured_.spf_without_effect = after.spf_without_effect - before.spf_without_effect;
     }
 
+    // Nothing is promised for many changes at once.
     void mend_all() {
+        mending_ = true;
         for (std::size_t cable = 0; cable < measured_.links; ++cable) {
             world_.set_up(cable, true);
         }
         settle(120 * kSecond);
         world_.run_for(3 * kSecond);
+        mending_ = false;
     }
 
     [[nodiscard]] routing::NodeCounters counters() const {
@@ -454,6 +457,9 @@ class Experiment {
 
     // What changed is one router's route: a new circle leads through it.
     void look_for_circle(std::size_t router, std::size_t to) {
+        if (mending_) {
+            return;
+        }
         for (std::uint32_t flow = 0; flow < options_.max_paths; ++flow) {
             measured_.goes_back += walker_.goes_back(router, to, flow) ? 1U : 0U;
             if (walker_.longest_circle(router, to, flow) != 0) {
@@ -519,6 +525,7 @@ class Experiment {
     std::map<RouterId, std::size_t> place_;
     Measured measured_;
     bool routes_changed_ = false;
+    bool mending_ = false;
     bool started_ = false;  ///< all of them: from now on one thing happens at a time
     RouterId dead_ = 0;     ///< the router that has just been ended, and what follows from it
 };
