@@ -381,8 +381,23 @@ class Loader {
                     "write \"mode: interior\" for the router");
             }
         }
+        name_addresses();
         if (result_.ok()) {
             warn();
+        }
+    }
+
+    // Management knows an entity by its name for as long as it lives. Given names come first: they
+    // may stand below an entity without.
+    void name_addresses() {
+        Configuration& node = result_.configuration;
+        std::set<std::string> taken = names_of(node.address_rows);
+        for (std::size_t i = 0; i < node.address_rows.size(); ++i) {
+            if (!node.address_rows[i].has("name")) {
+                const std::string name = free_name(node.addresses[i].pattern, taken);
+                taken.insert(name);
+                node.address_rows[i].set("name", name);
+            }
         }
     }
 
@@ -467,6 +482,24 @@ routing::AddressRule to_address_rule(const mgmt::Row& row) {
     rule.delivery_attempts = static_cast<std::uint8_t>(row.integer("maxDeliveryAttempts"));
     rule.multicast_patience_s = static_cast<std::uint16_t>(row.integer("multicastPatienceSeconds"));
     return rule;
+}
+
+std::set<std::string> names_of(const std::vector<mgmt::Row>& rows) {
+    std::set<std::string> names;
+    for (const mgmt::Row& row : rows) {
+        if (row.has("name")) {
+            names.emplace(row.text("name"));
+        }
+    }
+    return names;
+}
+
+std::string free_name(const std::string& wanted, const std::set<std::string>& taken) {
+    std::string name = wanted;
+    for (int i = 2; taken.contains(name); ++i) {
+        name = wanted + '/' + std::to_string(i);
+    }
+    return name;
 }
 
 link::ConnectionOptions connection_options(const Configuration& node,

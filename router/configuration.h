@@ -12,6 +12,7 @@
 #include "routing/types.h"
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -89,6 +90,12 @@ LoadedConfiguration load_configuration_file(const std::string& path, unsigned co
 bool to_listener(const mgmt::Row& row, ListenerConfig& listener, std::string& why);
 bool to_connector(const mgmt::Row& row, ConnectorConfig& connector, std::string& why);
 routing::AddressRule to_address_rule(const mgmt::Row& row);
+
+/// Names that the entities have.
+std::set<std::string> names_of(const std::vector<mgmt::Row>& rows);
+
+/// `wanted`, or with a number behind it when that is taken already.
+std::string free_name(const std::string& wanted, const std::set<std::string>& taken);
 
 /// How a connection of that endpoint is to be opened. `number` is its management identity.
 link::ConnectionOptions connection_options(const Configuration& node,

@@ -19,18 +19,15 @@ mgmt::Result failed(mgmt::Code code, std::string text) {
     return {code, std::move(text), std::nullopt};
 }
 
-// Configured entities are known by their name, or by their place where they have none.
-void identify(mgmt::Row& row, std::size_t index) {
-    const std::string kind{row.type().config_name};
-    if (!row.has("name")) {
-        row.set("name", kind + '/' + std::to_string(index));
-    }
-    row.set("identity", kind + '/' + std::string{row.text("name")});
+// Configured entities are known by their name: all have one, given or made of what they are. A
+// place in the list would be another entity's as soon as one before it goes.
+void identify(mgmt::Row& row) {
+    row.set("identity", std::string{row.type().config_name} + '/' + std::string{row.text("name")});
 }
 
 std::vector<mgmt::Row> identified(std::vector<mgmt::Row> rows) {
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        identify(rows[i], i);
+    for (mgmt::Row& row : rows) {
+        identify(row);
     }
     return rows;
 }
@@ -235,8 +232,11 @@ void ManagementSource::create(const mgmt::EntityType& type, mgmt::Row row, mgmt:
         done(failed(mgmt::Code::kBadRequest, std::move(why)));
         return;
     }
-    identify(row, 0);
-    done({mgmt::Code::kCreated, "", std::move(row)});
+    // Its name may have been made of its place, its port be the system's choice.
+    std::vector<mgmt::Row> rows = type.name == "listener" ? parts_.endpoints->listener_rows()
+                                                          : parts_.endpoints->connector_rows();
+    identify(rows.back());
+    done({mgmt::Code::kCreated, "", std::move(rows.back())});
 }
 
 void ManagementSource::update(const mgmt::EntityType& type,
@@ -316,44 +316,48 @@ mgmt::Result ManagementSource::create_address(mgmt::Row&& row) {
         return failed(mgmt::Code::kBadRequest, "there is an address for " + rule.pattern);
     }
     if (!row.has("name")) {
-        row.set("name", rule.pattern);
+        row.set("name", free_name(rule.pattern, names_of(configuration.address_rows)));
     }
     configuration.addresses.push_back(std::move(rule));
     configuration.address_rows.push_back(row);
     parts_.addresses_changed();
-    identify(row, 0);
+    identify(row);
     return {mgmt::Code::kCreated, "", std::move(row)};
+}
+
+// Where the rule of that row is: no two are for one pattern, and a pattern never changes.
+std::optional<std::ptrdiff_t> ManagementSource::place_of_address(const mgmt::Row& row) const {
+    const std::vector<routing::AddressRule>& rules = parts_.configuration->addresses;
+    const auto found =
+        std::ranges::find(rules, to_address_rule(row).pattern, &routing::AddressRule::pattern);
+    return found == rules.end() ? std::nullopt : std::optional{found - rules.begin()};
 }
 
 mgmt::Result ManagementSource::remove_address(const mgmt::Row& row) {
     Configuration& configuration = *parts_.configuration;
-    const std::vector<mgmt::Row> known = identified(configuration.address_rows);
-    for (std::size_t i = 0; i < known.size(); ++i) {
-        if (known[i].text("identity") == row.text("identity")) {
-            const auto place = static_cast<std::ptrdiff_t>(i);
-            configuration.addresses.erase(configuration.addresses.begin() + place);
-            configuration.address_rows.erase(configuration.address_rows.begin() + place);
-            parts_.addresses_changed();
-            return {mgmt::Code::kNoContent, "", std::nullopt};
-        }
+    const auto place = place_of_address(row);
+    if (!place) {
+        return failed(mgmt::Code::kNotFound, "it is gone already");
     }
-    return failed(mgmt::Code::kNotFound, "it is gone already");
+    configuration.addresses.erase(configuration.addresses.begin() + *place);
+    configuration.address_rows.erase(configuration.address_rows.begin() + *place);
+    parts_.addresses_changed();
+    return {mgmt::Code::kNoContent, "", std::nullopt};
 }
 
 mgmt::Result ManagementSource::update_address(const mgmt::Row& current, const mgmt::Row& changes) {
     Configuration& configuration = *parts_.configuration;
-    const std::vector<mgmt::Row> known = identified(configuration.address_rows);
-    for (std::size_t i = 0; i < known.size(); ++i) {
-        if (known[i].text("identity") == current.text("identity")) {
-            merge(changes, configuration.address_rows[i]);
-            configuration.addresses[i] = to_address_rule(configuration.address_rows[i]);
-            parts_.addresses_changed();
-            mgmt::Row row = configuration.address_rows[i];
-            identify(row, i);
-            return {mgmt::Code::kOk, "", std::move(row)};
-        }
+    const auto place = place_of_address(current);
+    if (!place) {
+        return failed(mgmt::Code::kNotFound, "it is gone already");
     }
-    return failed(mgmt::Code::kNotFound, "it is gone already");
+    mgmt::Row& row = *(configuration.address_rows.begin() + *place);
+    merge(changes, row);
+    *(configuration.addresses.begin() + *place) = to_address_rule(row);
+    parts_.addresses_changed();
+    mgmt::Row answered = row;
+    identify(answered);
+    return {mgmt::Code::kOk, "", std::move(answered)};
 }
 
 mgmt::Result ManagementSource::update_endpoint(mgmt::Row current, const mgmt::Row& changes) {

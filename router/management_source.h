@@ -100,6 +100,7 @@ class ManagementSource : public mgmt::Source {
     void query_addresses(mgmt::RowsDone done);
     [[nodiscard]] RouterNumbers router_numbers() const;
     mgmt::Result create_address(mgmt::Row&& row);
+    [[nodiscard]] std::optional<std::ptrdiff_t> place_of_address(const mgmt::Row& row) const;
     mgmt::Result remove_address(const mgmt::Row& row);
     mgmt::Result update_address(const mgmt::Row& current, const mgmt::Row& changes);
     mgmt::Result update_endpoint(mgmt::Row current, const mgmt::Row& changes);

@@ -87,6 +87,20 @@ TEST(Configuration, listeners_without_name_may_share_a_port) {
     EXPECT_EQ(loaded.configuration.listeners[1].name, "127.0.0.1:0/2");
 }
 
+TEST(Configuration, addresses_have_names_of_their_own) {
+    const auto names = [](const std::string& text) {
+        std::string all;
+        const LoadedConfiguration loaded = load_configuration("listener: {port: 0}\n" + text, 1);
+        for (const mgmt::Row& row : loaded.configuration.address_rows) {
+            all += std::string{row.text("name")} + ' ';
+        }
+        return all;
+    };
+    EXPECT_EQ(names("address:\n  - {prefix: a}\n  - {name: n, prefix: b}\n  - {pattern: c.*}\n"),
+              "a/# n c.* ");
+    EXPECT_EQ(names("address:\n  - {prefix: a}\n  - {name: 'a/#', prefix: b}\n"), "a/#/2 a/# ");
+}
+
 TEST(Configuration, all_mistakes_are_told_at_once) {
     const LoadedConfiguration loaded = load_configuration(
         "router:\n"

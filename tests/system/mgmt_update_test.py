@@ -3,6 +3,7 @@
 
 import unittest
 
+from clients import Clients
 from management import ManagedMeshTest, Management, ManagementError
 from mesh import poll_until
 
@@ -158,6 +159,43 @@ class Update(UpdateMeshTest):
             return {key: value for key, value in row.items() if key != "connectionMsg"}
         after = self.management.query("connector") + self.management.query("listener")
         self.assertEqual([still(row) for row in before], [still(row) for row in after])
+
+
+class Names(UpdateMeshTest):
+    """An entity's name and identity are its own for as long as it lives."""
+
+    names = "A"
+
+    @classmethod
+    def grow(cls, mesh):
+        mesh.add("A", sections={"address": [{"prefix": one} for one in "abc"]})
+
+    def setUp(self):
+        self.clients = Clients()
+        self.addCleanup(self.clients.close)
+        self.management = Management(self.clients.connect(self.shared.nodes["A"]))
+
+    def rules(self):
+        return {row["prefix"]: row["name"] for row in self.management.query("router.config.address", "prefix", "name")}
+
+    def test_a_rule_without_a_name_keeps_the_one_it_was_shown_with(self):
+        before = self.rules()
+        self.assertEqual({"a", "b", "c"}, set(before))
+        for gone, left in (("a", {"b", "c"}), ("b", {"c"})):
+            self.management.ask("DELETE", expected=204, type=PREFIX + "router.config.address", name=before[gone])
+            self.assertEqual({one: before[one] for one in left}, self.rules())
+        self.update("router.config.address", before["c"], distribution="closest")
+        self.assertEqual("closest", self.management.query("router.config.address", "distribution")[0]["distribution"])
+
+    def test_what_create_answers_can_be_read_and_deleted(self):
+        for kind, attributes in (("listener", {"port": 0}), ("connector", {"port": 1}),
+                                 ("router.config.address", {"pattern": "made.*"})):
+            with self.subTest(kind):
+                made = self.management.ask("CREATE", attributes, expected=201, type=PREFIX + kind)
+                there = self.management.read(kind, identity=made["identity"])
+                self.assertEqual((made["name"], made.get("port")), (there["name"], there.get("port")))
+                self.management.ask("DELETE", expected=204, type=PREFIX + kind, name=made["name"])
+                self.refused(404, kind, made["name"], cost=1)
 
 
 if __name__ == "__main__":
