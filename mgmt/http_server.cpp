@@ -39,6 +39,7 @@ struct HttpServer::Shared {
     StreamHandler streams;
     WebSocketBridge bridge;
     std::set<std::shared_ptr<Session>> sessions;
+    std::uint64_t reads = 0;  // ever begun
 };
 
 // One connection: reads a request, has it answered, writes, reads the next.
@@ -54,7 +55,11 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
           access_(std::move(access)),
           tag_(tag) {}
 
+    // When it began to wait for a request, as a place in the order of all; 0: it has one.
+    [[nodiscard]] std::uint64_t waits_since() const { return waits_since_; }
+
     void read() {
+        waits_since_ = ++shared_->reads;
         parser_.emplace();
         parser_->header_limit(static_cast<std::uint32_t>(shared_->limits.header_bytes));
         parser_->body_limit(0);  // GET has none
@@ -77,6 +82,7 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
 
   private:
     void on_request(beast::error_code error) {
+        waits_since_ = 0;
         if (!shared_->handler || error == http::error::end_of_stream) {
             close();
             return;
@@ -194,6 +200,7 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
     http::response<http::string_body> message_;
     HttpAccess access_;
     std::uint64_t tag_ = 0;
+    std::uint64_t waits_since_ = 0;
     bool head_ = false;
 };
 
@@ -216,12 +223,28 @@ void HttpServer::adopt(int descriptor, std::uint64_t tag, HttpAccess access) {
         ::close(descriptor);
         return;
     }
-    if (shared_->sessions.size() >= shared_->limits.connections) {
+    if (shared_->sessions.size() >= shared_->limits.connections && !make_room()) {
         return;  // closes it
     }
     auto session = std::make_shared<Session>(std::move(socket), shared_, tag, std::move(access));
     shared_->sessions.insert(session);
     session->read();
+}
+
+// Sockets that ask nothing must not keep a probe out: the one that has waited longest goes. False:
+// all have been asked something.
+bool HttpServer::make_room() {
+    std::shared_ptr<Session> longest;
+    for (const auto& session : shared_->sessions) {
+        if (session->waits_since() != 0 &&
+            (longest == nullptr || session->waits_since() < longest->waits_since())) {
+            longest = session;
+        }
+    }
+    if (longest != nullptr) {
+        longest->close();
+    }
+    return longest != nullptr;
 }
 
 void HttpServer::close() {

@@ -19,7 +19,9 @@ class io_context;
 namespace amqmesh::mgmt {
 
 struct HttpLimits {
-    std::size_t connections = 100;  ///< further ones are closed at once
+    /// A further one takes the place of the one that has waited longest for a request, or is closed
+    /// at once when all have one.
+    std::size_t connections = 100;
     std::size_t header_bytes = 8192;
     std::size_t web_sockets = 10'000;                   ///< further ones are answered 503
     std::chrono::milliseconds request_timeout{10'000};  ///< for a whole request; idle time, too
@@ -47,8 +49,8 @@ class HttpServer {
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;
 
-    /// Takes an accepted TCP socket over. Closes it at once when there are too many. `tag` is for
-    /// the StreamHandler.
+    /// Takes an accepted TCP socket over; see HttpLimits for too many. `tag` is for the
+    /// StreamHandler.
     void adopt(int descriptor, std::uint64_t tag = 0, HttpAccess access = {});
     /// Closes all HTTP connections; those that became WebSockets are ended by their other end.
     void close();
@@ -58,6 +60,8 @@ class HttpServer {
   private:
     struct Shared;
     class Session;
+    bool make_room();
+
     boost::asio::io_context& io_;
     std::shared_ptr<Shared> shared_;
 };

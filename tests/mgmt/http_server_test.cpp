@@ -170,15 +170,32 @@ TEST_F(HttpServerTest, DropsWhoSaysNothing) {
     EXPECT_EQ(rest_of(slow), "");
 }
 
-TEST_F(HttpServerTest, BoundsItsConnections) {
+TEST_F(HttpServerTest, SocketsThatAskNothingDoNotKeepOthersOut) {
     start({.connections = 2});
     tcp::socket first = connect();
     tcp::socket second = connect();
-    run_until([&] { return server->connections() == 2; });
+    EXPECT_THAT(talk("GET /livez HTTP/1.0\r\n\r\n"), EndsWith("ok\n"));
+    EXPECT_EQ(rest_of(first), "") << "it has waited longest";
+    asio::write(second, asio::buffer(std::string{"GET /livez HTTP/1.0\r\n\r\n"}));
+    EXPECT_THAT(rest_of(second), EndsWith("ok\n"));
+}
+
+TEST_F(HttpServerTest, BoundsItsConnections) {
+    start({.connections = 2});
+    source.later = true;  // both have asked, and wait for the answer
+    tcp::socket first = connect();
+    tcp::socket second = connect();
+    for (tcp::socket* client : {&first, &second}) {
+        asio::write(*client, asio::buffer(std::string{"GET /metrics HTTP/1.0\r\n\r\n"}));
+    }
+    run_until([&] { return source.queried.size() == 2; });
     tcp::socket third = connect();
     EXPECT_EQ(rest_of(third), "") << "closed at once";
     first.close();
-    run_until([&] { return server->connections() == 1; });
+    source.later = false;
+    source.run();
+    run_until([&] { return server->connections() == 0; });
+    EXPECT_THAT(rest_of(second), HasSubstr("200 OK"));
     EXPECT_THAT(talk("GET /livez HTTP/1.0\r\n\r\n"), EndsWith("ok\n"));
 }
 
