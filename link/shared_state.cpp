@@ -1,5 +1,9 @@
 #include "link/shared_state.h"
 
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
 namespace amqmesh::link {
 
 std::uint32_t GaugeBoard::take() {
@@ -33,54 +37,65 @@ void GaugeBoard::give_back(std::uint32_t gauge) {
 }
 
 bool MulticastGuard::Window::has(std::uint32_t sequence) const {
-    return seen[sequence % kWindow].load(std::memory_order_relaxed) == std::uint64_t{sequence} + 1;
+    const std::uint32_t age = newest_ - sequence;  // serial numbers (RFC 1982)
+    return age < kWindow && (seen_[sequence % kWindow / kBits] & bit(sequence)) != 0;
 }
 
-MulticastGuard::Origin MulticastGuard::origin(routing::RouterId id, std::uint64_t incarnation) {
-    const std::lock_guard lock(mutex_);
-    auto& entry = origins_[id];
-    if (!entry.window) {
-        entry = {incarnation, std::make_shared<Window>(), nullptr};
-    } else if (entry.incarnation == 0) {
-        entry.incarnation = incarnation;
-    } else if (incarnation > entry.incarnation) {
-        entry = {incarnation, std::make_shared<Window>(), entry.window};
-    }
-    auto result = entry;
-    if (origins_.size() > kOriginsMax) {
-        for (auto it = origins_.begin(); it != origins_.end(); ++it) {
-            if (it->first != id) {
-                origins_.erase(it);
-                break;
-            }
+/// What has left the window leaves room for what comes into it.
+void MulticastGuard::Window::advance(std::uint32_t to) {
+    if (to - newest_ >= kWindow) {
+        seen_.fill(0);
+    } else {
+        for (std::uint32_t next = newest_ + 1; next != to + 1; ++next) {
+            word(next) &= ~bit(next);
         }
     }
-    return result;
+    newest_ = to;
+}
+
+MulticastGuard::Verdict MulticastGuard::Window::see(std::uint32_t sequence) {
+    const std::uint32_t ahead = sequence - newest_;
+    const std::uint32_t behind = newest_ - sequence;
+    if (std::min(ahead, behind) >= kFar) {
+        seen_.fill(0);
+        newest_ = sequence;
+    } else if (ahead < behind) {
+        advance(sequence);
+    } else if (behind >= kWindow) {
+        return Verdict::kTooOld;
+    }
+    if ((word(sequence) & bit(sequence)) != 0) {
+        return Verdict::kDuplicate;
+    }
+    word(sequence) |= bit(sequence);
+    return Verdict::kNew;
+}
+
+std::size_t MulticastGuard::origins() {
+    const std::lock_guard lock(mutex_);
+    return origins_.size();
 }
 
 MulticastGuard::Verdict MulticastGuard::see(routing::RouterId id,
                                             std::uint64_t incarnation,
                                             std::uint32_t sequence) {
-    const auto from = origin(id, incarnation);
-    if (from.before && from.before->has(sequence)) {
+    const std::lock_guard lock(mutex_);
+    auto& entry = origins_[id];
+    if (!entry.window) {
+        entry = {incarnation, std::make_unique<Window>(sequence), nullptr};
+        if (origins_.size() > kOriginsMax) {
+            const auto any = origins_.begin();
+            origins_.erase(any->first != id ? any : std::next(any));
+        }
+    } else if (entry.incarnation == 0) {
+        entry.incarnation = incarnation;
+    } else if (incarnation > entry.incarnation) {
+        entry = {incarnation, std::make_unique<Window>(sequence), std::move(entry.window)};
+    }
+    if (entry.before && entry.before->has(sequence)) {
         return Verdict::kDuplicate;
     }
-    auto& slot = from.window->seen[sequence % kWindow];
-    const std::uint64_t value = std::uint64_t{sequence} + 1;
-    auto old = slot.load(std::memory_order_relaxed);
-    while (true) {
-        if (old == value) {
-            return Verdict::kDuplicate;
-        }
-        // Serial-number order (RFC 1982): the older of two that share a slot is outside the window.
-        if (old != 0 &&
-            static_cast<std::int32_t>(sequence - static_cast<std::uint32_t>(old - 1)) < 0) {
-            return Verdict::kTooOld;
-        }
-        if (slot.compare_exchange_weak(old, value, std::memory_order_relaxed)) {
-            return Verdict::kNew;
-        }
-    }
+    return entry.window->see(sequence);
 }
 
 }  // namespace amqmesh::link

@@ -83,10 +83,15 @@ class InterestBoard {
 
 /// Tells which multicast deliveries this node has seen (ROUTING 1.7 step 5): the last kWindow
 /// sequence numbers of every origin. Copies may arrive on any worker.
+///
+/// Origins need not exist: a neighbour may invent them. So each takes little over kWindow / 8
+/// bytes, all together 2 * kOriginsMax times that at most (42 MB).
 class MulticastGuard {
   public:
-    static constexpr std::size_t kWindow = 4096;
+    static constexpr std::uint32_t kWindow = 8192;
     static constexpr std::size_t kOriginsMax = 20'000;
+    /// A step as far as that is no step, but a new count: one forged number silences nobody.
+    static constexpr std::uint32_t kFar = 1U << 20U;
 
     enum class Verdict : std::uint8_t { kNew, kDuplicate, kTooOld };
 
@@ -95,23 +100,40 @@ class MulticastGuard {
     /// window and keeps the one before to look into; a lower one, or 0 (unknown), says nothing.
     Verdict see(routing::RouterId origin, std::uint64_t incarnation, std::uint32_t sequence);
 
-  private:
-    struct Window {
-        [[nodiscard]] bool has(std::uint32_t sequence) const;
+    [[nodiscard]] std::size_t origins();
 
-        // Slot s holds the newest sequence number that is s modulo kWindow, plus 1; 0: none yet.
-        std::array<std::atomic<std::uint64_t>, kWindow> seen{};
+  private:
+    class Window {
+      public:
+        explicit Window(std::uint32_t first) : newest_(first) {}
+
+        [[nodiscard]] bool has(std::uint32_t sequence) const;
+        Verdict see(std::uint32_t sequence);
+
+      private:
+        static constexpr std::uint32_t kBits = 64;
+
+        [[nodiscard]] std::uint64_t& word(std::uint32_t sequence) {
+            return seen_[sequence % kWindow / kBits];
+        }
+
+        static std::uint64_t bit(std::uint32_t sequence) {
+            return std::uint64_t{1} << (sequence % kBits);
+        }
+
+        void advance(std::uint32_t to);
+
+        std::uint32_t newest_;  // sequence numbers beyond it have no bit set
+        std::array<std::uint64_t, kWindow / kBits> seen_{};
     };
 
     struct Origin {
         std::uint64_t incarnation = 0;
-        std::shared_ptr<Window> window;
-        std::shared_ptr<const Window> before;  // of the incarnation before; may be null
+        std::unique_ptr<Window> window;
+        std::unique_ptr<Window> before;  // of the incarnation before; may be null
     };
 
-    Origin origin(routing::RouterId id, std::uint64_t incarnation);
-
-    std::mutex mutex_;  // the map only
+    std::mutex mutex_;
     std::unordered_map<routing::RouterId, Origin> origins_;
 };
 

@@ -255,6 +255,44 @@ TEST(MulticastGuard, SeesEachDeliveryOnce) {
     EXPECT_EQ(guard.see(3, 1, MulticastGuard::kWindow - 1), Verdict::kNew) << "sequence wraps";
 }
 
+TEST(MulticastGuard, RemembersAWholeWindowInAnyOrder) {
+    MulticastGuard guard;
+    using Verdict = MulticastGuard::Verdict;
+    constexpr std::uint32_t kBase = 0xfffff000U;  // wraps on the way
+    EXPECT_EQ(guard.see(1, 1, kBase + MulticastGuard::kWindow - 1), Verdict::kNew);
+    for (std::uint32_t i = 0; i < MulticastGuard::kWindow - 1; ++i) {
+        ASSERT_EQ(guard.see(1, 1, kBase + i), Verdict::kNew) << i;
+    }
+    for (std::uint32_t i = 0; i < MulticastGuard::kWindow; ++i) {
+        ASSERT_EQ(guard.see(1, 1, kBase + i), Verdict::kDuplicate) << i;
+    }
+    // Half a window further: of what is new nothing is known, of the rest all.
+    EXPECT_EQ(guard.see(1, 1, kBase + MulticastGuard::kWindow * 3 / 2), Verdict::kNew);
+    EXPECT_EQ(guard.see(1, 1, kBase + MulticastGuard::kWindow / 2), Verdict::kTooOld);
+    EXPECT_EQ(guard.see(1, 1, kBase + MulticastGuard::kWindow / 2 + 1), Verdict::kDuplicate);
+    for (std::uint32_t i = MulticastGuard::kWindow; i < MulticastGuard::kWindow * 3 / 2; ++i) {
+        ASSERT_EQ(guard.see(1, 1, kBase + i), Verdict::kNew) << i;
+    }
+}
+
+TEST(MulticastGuard, OneForgedNumberSilencesNobody) {
+    MulticastGuard guard;
+    using Verdict = MulticastGuard::Verdict;
+    EXPECT_EQ(guard.see(1, 1, 1000), Verdict::kNew);
+    EXPECT_EQ(guard.see(1, 1, 1000 + (1U << 30U)), Verdict::kNew) << "forged";
+    EXPECT_EQ(guard.see(1, 1, 1001), Verdict::kNew);
+    EXPECT_EQ(guard.see(1, 1, 1001), Verdict::kDuplicate);
+}
+
+TEST(MulticastGuard, InventedOriginsAreBounded) {
+    MulticastGuard guard;
+    for (routing::RouterId origin = 1; origin <= MulticastGuard::kOriginsMax + 1000; ++origin) {
+        ASSERT_EQ(guard.see(origin, 0, 5), MulticastGuard::Verdict::kNew);
+        ASSERT_EQ(guard.see(origin, 0, 5), MulticastGuard::Verdict::kDuplicate);
+    }
+    EXPECT_EQ(guard.origins(), MulticastGuard::kOriginsMax);
+}
+
 TEST(MulticastGuard, AnotherIncarnationStartsAfreshButForgetsNothing) {
     MulticastGuard guard;
     using Verdict = MulticastGuard::Verdict;
