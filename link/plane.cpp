@@ -2,6 +2,7 @@
 
 #include "link/connection.h"
 
+#include <algorithm>
 #include <random>
 #include <utility>
 
@@ -86,14 +87,54 @@ AddressCounters& Plane::address_counters(routing::AddressHash hash) {
         return *known->second;
     }
     // Temporary addresses come and go without end, and are nobody's figures: all share one.
-    const bool counts = hash != kSharedCounters && table->find(hash) != nullptr &&
-                        address_counters_.size() < kAddressCountersMax;
+    bool counts = hash != kSharedCounters && table->find(hash) != nullptr;
+    if (counts && address_counters_by_hash_.size() >= forget_address_counters_at_) {
+        forget_address_counters();
+        forget_address_counters_at_ =
+            std::max(kAddressCountersMin, 2 * address_counters_by_hash_.size());
+    }
+    counts = counts && address_counters_by_hash_.size() < kAddressCountersMax;
     auto& counters_of = address_counters_by_hash_[counts ? hash : kSharedCounters];
     if (counters_of == nullptr) {
-        counters_of = &address_counters_.emplace_back();
+        if (free_address_counters_.empty()) {
+            free_address_counters_.push_back(&address_counters_.emplace_back());
+        }
+        counters_of = free_address_counters_.back();
+        free_address_counters_.pop_back();
         counters_of->hash = counts ? hash : kSharedCounters;
     }
     return *counters_of;
+}
+
+/// Those of addresses that the table does not name any more: clients may use new ones without end.
+/// Now and then only, so that an address whose consumers come back soon goes on counting.
+void Plane::forget_address_counters() {
+    const auto gone = [this](const AddressCounters& of) {
+        return of.hash != kSharedCounters && of.outstanding == 0 && table->find(of.hash) == nullptr;
+    };
+    connections.for_each([&](std::uint32_t, ConnectionHolder& holder) {
+        for (LinkIndex index = 0; index < holder.connection->link_count(); ++index) {
+            if (auto* in = holder.connection->incoming(index);
+                in != nullptr && in->address_counters != nullptr && gone(*in->address_counters)) {
+                in->address_counters = nullptr;
+            }
+            if (auto* out = holder.connection->outgoing(index); out != nullptr &&
+                                                                out->address_counters != nullptr &&
+                                                                gone(*out->address_counters)) {
+                out->address_counters = nullptr;
+            }
+        }
+    });
+    for (auto entry = address_counters_by_hash_.begin();
+         entry != address_counters_by_hash_.end();) {
+        if (gone(*entry->second)) {
+            *entry->second = {};
+            free_address_counters_.push_back(entry->second);
+            entry = address_counters_by_hash_.erase(entry);
+        } else {
+            ++entry;
+        }
+    }
 }
 
 std::string Plane::unique_name() {

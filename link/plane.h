@@ -74,13 +74,14 @@ class Plane {
     void watch(Connection& connection, LinkIndex index, IncomingLink& link);
     void unwatch(IncomingLink& link);
 
-    /// Those of an address in the table; all others share kSharedCounters'.
+    /// Those of an address in the table; all others share kSharedCounters'. Valid as long as its
+    /// `outstanding` is not 0, and for links until it is called again: it may take theirs away.
     AddressCounters& address_counters(routing::AddressHash hash);
     static constexpr routing::AddressHash kSharedCounters = 0;
     /// 15 characters that no other call on any router life returns.
     std::string unique_name();
 
-    /// All of them, in the order in which they came; none ever goes.
+    /// All of them, and empty ones in the place of those whose address has gone.
     [[nodiscard]] const std::deque<AddressCounters>& all_address_counters() const {
         return address_counters_;
     }
@@ -113,10 +114,16 @@ class Plane {
     Unanswered unanswered;
 
   private:
-    // References into a deque stay valid; bounded by kAddressCountersMax.
+    void forget_address_counters();
+
+    // References into a deque stay valid; bounded by twice the addresses that the table had at
+    // most, and kAddressCountersMin, and kAddressCountersMax.
     std::deque<AddressCounters> address_counters_;
     std::unordered_map<routing::AddressHash, AddressCounters*> address_counters_by_hash_;
+    std::vector<AddressCounters*> free_address_counters_;
     static constexpr std::size_t kAddressCountersMax = 1U << 20U;
+    static constexpr std::size_t kAddressCountersMin = 4096;
+    std::size_t forget_address_counters_at_ = kAddressCountersMin;
     std::uint64_t name_seed_ = 0;
     std::uint64_t name_count_ = 0;
 };
