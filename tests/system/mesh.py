@@ -238,6 +238,12 @@ class Mesh:
                 failures.append(str(failure))
         return failures
 
+    def keep_logs(self):
+        """Where AMQMESH_TEST_LOGS says, if it does."""
+        folder = os.environ.get("AMQMESH_TEST_LOGS")
+        if folder:
+            shutil.copytree(self.folder, Path(folder, self.folder.name), dirs_exist_ok=True)
+
     def remove_files(self):
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -295,6 +301,7 @@ class MeshTest(unittest.TestCase):
 
 def finish(mesh):
     failures = mesh.close()
+    mesh.keep_logs()
     if failures:
         raise AssertionError("\n".join(failures))
     mesh.remove_files()

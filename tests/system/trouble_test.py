@@ -10,7 +10,8 @@ of what must hold whatever happens:
 * afterwards nothing is left behind: no delivery is outstanding on any link or address of any node, fresh clients get
   full credit and their messages through everywhere, and another such time does not make the nodes any larger.
 
-A failure names its seed: AMQMESH_TEST_SEED replays it, AMQMESH_TEST_STEPS makes it longer."""
+At one node, along a line and around a ring, with two workers each. A failure names its seed: AMQMESH_TEST_SEED
+replays it, AMQMESH_TEST_STEPS makes it longer, AMQMESH_TEST_LOGS names a folder that keeps the nodes' logs."""
 
 import os
 import random
@@ -237,9 +238,9 @@ class Trouble(MeshTest):
         self.clients = Clients()
         self.addCleanup(self.clients.close)
 
-    def run_world(self, seed, deadly):
+    def run_world(self, seed, deadly, names="ABCD"):
         mesh = self.own_mesh()
-        nodes = mesh.ring("ABCD", sections=RULES)
+        nodes = (mesh.ring if len(names) > 3 else mesh.line)(names, sections=RULES)
         wait_for_mesh(self.clients, nodes)
         self.run_time(seed, deadly, nodes, first=True)
         if not deadly:
@@ -248,8 +249,8 @@ class Trouble(MeshTest):
     def run_time(self, seed, deadly, nodes, first):
         world = World(self.clients, nodes, seed)
         if not deadly:
-            world.steady = [Steady(world, nodes[0], nodes[2], f"steady/{seed}"),
-                            Steady(world, nodes[1], nodes[0], f"closest/steady/{seed}")]
+            world.steady = [Steady(world, nodes[0], nodes[2 % len(nodes)], f"steady/{seed}"),
+                            Steady(world, nodes[1 % len(nodes)], nodes[0], f"closest/steady/{seed}")]
         # A step is a turn of the clients' reactor: on a slow machine little may have been sent after so many.
         while world.steps < STEPS or (world.accepted() < 50 and world.steps < 20 * STEPS):
             world.step(deadly)
@@ -333,7 +334,7 @@ class Trouble(MeshTest):
 
     def nothing_left_behind(self, nodes):
         for index, address in enumerate(ANYCAST + MULTICAST):
-            near, far = nodes[index % 4], nodes[(index + 2) % 4]
+            near, far = nodes[index % len(nodes)], nodes[(index + 2) % len(nodes)]
             receiver = self.clients.connect(far).receiver(address)
             sender = self.clients.connect(near).sender(address)
             self.clients.wait(lambda sender=sender: sender.credit >= 100, f"full credit for {address}")
@@ -363,6 +364,15 @@ class Trouble(MeshTest):
     def test_clients_come_and_go_and_nodes_die(self):
         for seed in range(SEED + 100, SEED + 102):
             self.run_world(seed, deadly=True)
+
+    def test_clients_come_and_go_at_one_node(self):
+        self.run_world(SEED + 200, deadly=False, names="A")
+
+    def test_clients_come_and_go_along_a_line(self):
+        self.run_world(SEED + 300, deadly=False, names="ABC")
+
+    def test_clients_come_and_go_and_nodes_of_a_line_die(self):
+        self.run_world(SEED + 400, deadly=True, names="ABC")
 
 
 if __name__ == "__main__":
