@@ -19,8 +19,16 @@ enum class RecordKind : std::uint8_t {
     kOutcome,   ///< sender -> origin: state, usually final
     kSettle,    ///< origin -> sender: the message's sender has settled (second mode)
     kReturn,    ///< sender -> origin: not sent, to be offered to somebody else; the payload
+    kGiveUp,    ///< origin -> all: nobody is to get the copy any more (forwarder_left.cpp)
     kDemand,    ///< to all: an address has a free consumer, here or at another router
     kTable      ///< to all: the table of generation `since` is in force on worker `copy`
+};
+
+/// Copies of one payload cross to a worker once.
+enum class PayloadShare : std::uint8_t {
+    kNone,
+    kFirst,  ///< has it, and is followed by those that have no other
+    kSame    ///< the one of the last kFirst
 };
 
 struct Record {
@@ -33,8 +41,9 @@ struct Record {
     bool multicast = false;
     bool choosy = false;  // kOffer: give it back if the consumer is busy by now
     bool apart = false;   // the payload does not follow, it is the next of CrossBatch::apart
+    PayloadShare share = PayloadShare::kNone;
     Outcome outcome = Outcome::kNone;
-    std::uint16_t copy = 0;
+    std::uint32_t copy = 0;
     std::uint32_t message_format = 0;
     std::uint32_t bytes = 0;         // kProgress; kOutcome: of a stream, those that are left
     std::uint32_t payload_size = 0;  // payload, or raw state of kOutcome, follows

@@ -2,6 +2,7 @@
 
 #include "link/connection.h"
 #include "link/forwarder.h"
+#include "link/neighbour.h"
 #include "link/plane.h"
 #include "link/process_memory.h"
 #include "link/snapshot.h"
@@ -69,6 +70,7 @@ ConnectionId DataPlane::open(const ConnectionOptions& options, Time now) {
     auto adjusted = options;
     if (options.role == ConnectionRole::kInterRouter) {
         adjusted.engine.heartbeat_ms = options.heartbeat_ms;
+        adjusted.engine.outgoing_unsettled_max = kLaneUnsettledMax;
         impl_->has_neighbours = true;
     } else {
         adjusted.engine.process_budget = &plane.budget;
@@ -139,13 +141,24 @@ void DataPlane::on_batch(CrossBatch&& batch, Time now) {
     std::string_view rest = batch.bytes;
     std::span<const std::byte> payload;
     std::size_t apart = 0;
+    std::span<const std::byte> shared;
+    ChunkRef owner_of_shared;
     while (const Record* record = take_record(rest, payload)) {
-        if (!record->apart) {
-            impl_->forwarder.on_record(*record, payload, nullptr);
+        if (record->share == PayloadShare::kSame) {
+            const auto* owner = owner_of_shared ? &owner_of_shared : nullptr;
+            impl_->forwarder.on_record(*record, shared, owner);
             continue;
         }
-        const ChunkRef owner = impl_->plane.pool.adopt(std::move(batch.apart.at(apart++)));
-        impl_->forwarder.on_record(*record, std::as_bytes(std::span(owner.get()->adopted)), &owner);
+        ChunkRef owner;
+        if (record->apart) {
+            owner = impl_->plane.pool.adopt(std::move(batch.apart.at(apart++)));
+            payload = std::as_bytes(std::span(owner.get()->adopted));
+        }
+        if (record->share == PayloadShare::kFirst) {
+            shared = payload;
+            owner_of_shared = owner;
+        }
+        impl_->forwarder.on_record(*record, payload, owner ? &owner : nullptr);
     }
 }
 

@@ -162,7 +162,8 @@ struct IncomingState {
     std::uint8_t offers_left = 0;  ///< how many consumers more may be asked if one releases it
     bool needs_address = false;    ///< anonymous: `collected` until properties.to is there
     std::uint32_t message_format = 0;
-    std::uint32_t held = 0;        ///< bytes counted by engine.hold()
+    bool left_behind = false;      ///< nobody waits for its outcome; counted so
+    std::uint64_t held = 0;        ///< bytes counted by engine.hold(), of all copies
     std::uint32_t collecting = 0;  ///< bytes of `collected` counted in Plane::collecting
     std::uint32_t copies_open = 0;
     std::uint32_t newer = kNoSlot, older = kNoSlot;  // in the list of its link
@@ -204,7 +205,7 @@ struct OutgoingState {
     };
 
     DeliveryId origin;
-    std::uint16_t copy = 0;
+    std::uint32_t copy = 0;
     Stage stage = Stage::kParked;
     std::uint8_t tries = 0;      ///< targets that turned out to be gone, since the last table
     bool presettled = false;     ///< of the message

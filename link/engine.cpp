@@ -237,7 +237,8 @@ void Engine::settle_outgoing(SessionIndex index,
     } else {
         impl_->mark_dirty(index);
     }
-    if (session.outgoing_full && session.outgoing.size() < kOutgoingUnsettledMax / 4 * 3) {
+    if (session.outgoing_full &&
+        session.outgoing.size() < impl_->config.outgoing_unsettled_max / 4 * 3) {
         session.outgoing_full = false;
         session.writable_due = true;
         impl_->due_sessions.push_back(index);

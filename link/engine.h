@@ -51,6 +51,9 @@ struct EngineConfig {
     std::size_t connection_bytes_max = 16U << 20;  ///< the same for all its sessions together
     const MemoryBudget* process_budget = nullptr;  ///< the same for all connections; outlives us
     std::size_t output_bytes_max = 1U << 20;  ///< writable() turns false above, on again below half
+    /// Deliveries of one session that we have sent and whose outcome is awaited; beyond, its links
+    /// are not writable.
+    std::size_t outgoing_unsettled_max = 65536;
     std::vector<std::string> offered_capabilities;
     std::vector<std::string> desired_capabilities;
     Properties properties;

@@ -25,9 +25,8 @@
 
 namespace amqmesh::link {
 
-inline constexpr std::uint32_t kNone = 0xffffffffU;          ///< no handle, channel or slot
-inline constexpr std::size_t kOutgoingUnsettledMax = 65536;  ///< per session
-inline constexpr std::size_t kReferenceBytesMin = 4096;      ///< payload below is copied
+inline constexpr std::uint32_t kNone = 0xffffffffU;      ///< no handle, channel or slot
+inline constexpr std::size_t kReferenceBytesMin = 4096;  ///< payload below is copied
 inline constexpr std::size_t kFrameBytesOutMax =
     std::size_t{64} * 1024;  ///< frames we make, at most
 /// Answers (to begins, attaches and the like, and outcomes) that may wait to be written, beyond
@@ -109,7 +108,7 @@ struct SessionSlot {
     bool reported = false;
     bool dirty = false;          ///< in Impl::dirty_sessions
     bool flow_due = false;       ///< the window is to be told
-    bool outgoing_full = false;  ///< kOutgoingUnsettledMax was reached
+    bool outgoing_full = false;  ///< outgoing_unsettled_max was reached
     bool writable_due = false;   ///< on_session_writable is to be raised
     std::uint32_t next_delivery_id = 0;
     std::uint32_t remote_handle_max = kNone;

@@ -201,7 +201,7 @@ void Engine::Impl::receive_disposition(SessionIndex index, const Body& body) {
     if (!session.live()) {
         return;
     }
-    if (session.outgoing_full && session.outgoing.size() < kOutgoingUnsettledMax / 4 * 3) {
+    if (session.outgoing_full && session.outgoing.size() < config.outgoing_unsettled_max / 4 * 3) {
         session.outgoing_full = false;
         events.on_session_writable(index);
     }

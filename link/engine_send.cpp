@@ -24,7 +24,7 @@ bool Engine::Impl::writable(LinkIndex index) const {
         return false;
     }
     return link.out.active ||
-           (link.sender.credit() > 0 && session.outgoing.size() < kOutgoingUnsettledMax);
+           (link.sender.credit() > 0 && session.outgoing.size() < config.outgoing_unsettled_max);
 }
 
 std::uint32_t Engine::Impl::start_delivery(LinkIndex index, const OutboundDelivery& delivery) {
@@ -50,7 +50,7 @@ std::uint32_t Engine::Impl::start_delivery(LinkIndex index, const OutboundDelive
     if (!delivery.settled) {
         session.outgoing.insert(out_delivery.id, index, delivery.context);
         session.outgoing_full =
-            session.outgoing_full || session.outgoing.size() >= kOutgoingUnsettledMax;
+            session.outgoing_full || session.outgoing.size() >= config.outgoing_unsettled_max;
     }
     return out_delivery.id;
 }
@@ -131,7 +131,7 @@ std::optional<std::uint32_t> Engine::Impl::send_whole(LinkIndex index,
     if (!delivery.settled) {
         session.outgoing.insert(id, index, delivery.context);
         session.outgoing_full =
-            session.outgoing_full || session.outgoing.size() >= kOutgoingUnsettledMax;
+            session.outgoing_full || session.outgoing.size() >= config.outgoing_unsettled_max;
     }
     ++counters.frames_out;
     last_sent = now;

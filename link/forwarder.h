@@ -94,6 +94,9 @@ class Forwarder {
 
     static constexpr std::size_t kUndeliveredSeen = 65536;
 
+    /// Deliveries of this worker whose sender has gone; further ones are given up.
+    static constexpr std::size_t kLeftBehindMax = std::size_t{1} << 17U;
+
     static constexpr Time kNever = UINT64_MAX;
     static constexpr Time kExpiryStep = 10 * routing::kMillisecond;
     static constexpr Time kProbeInterval = 50 * routing::kMillisecond;
@@ -147,7 +150,7 @@ class Forwarder {
     void join_link(IncomingLink& link, std::uint32_t slot, IncomingDelivery& in);
     void leave_link(IncomingDelivery& in);
     void on_copy_outcome(const DeliveryId& origin,
-                         std::uint16_t copy,
+                         std::uint32_t copy,
                          const DeliveryState& state,
                          bool final,
                          const ConsumerId& consumer);
@@ -241,7 +244,7 @@ class Forwarder {
     static bool has_one_plain_copy(const IncomingDelivery& in);
     OutgoingDelivery& new_copy(const IncomingDelivery& in,
                                std::uint32_t out_slot,
-                               std::uint16_t copy,
+                               std::uint32_t copy,
                                const ConnectionId& arrival);
 
     // the usual case across workers (link/forwarder_crossing.cpp)
@@ -419,9 +422,20 @@ class Forwarder {
     [[gnu::noinline]] void post(std::uint16_t worker,
                                 const Record& record,
                                 std::span<const std::byte> payload);
+    /// One of several copies of a payload: it crosses once. REQUIRES: share_payload() before the
+    /// first one, and nothing but copies of it until the last.
+    void post_copy(std::uint16_t worker, Record& record, std::span<const std::byte> payload);
+    void share_payload();
     static void put_apart(CrossBatch& batch,
                           std::size_t record_at,
                           std::span<const std::byte> payload);
+
+    // what its sender has left behind (link/forwarder_left.cpp)
+    /// Nobody waits for the delivery's outcome any more; it may end thereby.
+    [[gnu::noinline]] void leave_behind(std::uint32_t slot);
+    void give_up_delivery(std::uint32_t slot);
+    void take_given_up(const Record& record);
+    void end_given_up();
 
     Plane& plane_;
     std::vector<Target> targets_;         // scratch of one forward()
@@ -501,8 +515,14 @@ class Forwarder {
     routing::Detours detours_;
     std::uint64_t graph_ = 0;  // its digest
     Time graph_changed_at_ = 0;
+    std::vector<bool> has_payload_;  // workers, of the payload that copies are made of
+    std::size_t left_behind_ = 0;    // deliveries
+
+    using CopyId = std::pair<DeliveryId, std::uint32_t>;
+    static constexpr std::size_t kGivenUpMax = 1024;
+    std::vector<CopyId> given_up_;  // copies for other workers, to be looked for
     // Copies sent here for other workers that more records may come for, by (origin, copy).
-    std::map<std::pair<DeliveryId, std::uint16_t>, std::uint32_t> remote_;
+    std::map<CopyId, std::uint32_t> remote_;
 };
 
 }  // namespace amqmesh::link

@@ -63,6 +63,9 @@ std::optional<Time> Forwarder::sweep() {
     if (plane_.now < next_sweep_) {
         return next_sweep_;
     }
+    if (!given_up_.empty()) {
+        end_given_up();
+    }
     const auto old = [this](Time begun) { return plane_.now - begun > AgeCounters::kVeryLong; };
     const bool incoming_done = plane_.incoming.visit_some(
         swept_incoming_, kSlotsPerTurn, [&](std::uint32_t, IncomingDelivery& in) {

@@ -69,16 +69,16 @@ void Forwarder::hold(IncomingDelivery& in, std::size_t bytes) {
     if (bytes == 0 || link == nullptr || link->purpose == LinkPurpose::kShortLane) {
         return;
     }
-    in.held += static_cast<std::uint32_t>(bytes);
+    in.held += bytes;
     connection->engine().hold(in.session, bytes);
 }
 
 void Forwarder::unhold(IncomingDelivery& in, std::size_t bytes) {
-    const auto part = std::min<std::size_t>(bytes, in.held);
+    const auto part = std::min<std::uint64_t>(bytes, in.held);
     if (part == 0) {
         return;
     }
-    in.held -= static_cast<std::uint32_t>(part);
+    in.held -= part;
     if (Connection* connection = nullptr; link_of(in, connection) != nullptr) {
         connection->engine().unhold(in.session, part);
         plane_.touch(*connection);
@@ -393,13 +393,15 @@ void Forwarder::forward(std::uint32_t slot, const ConnectionId& arrival, const P
     const auto generation = plane_.incoming.generation(slot);
     const auto count = targets_.size();
     in.copies_open = static_cast<std::uint32_t>(count);  // none concludes the delivery early
+    share_payload();
     for (std::size_t i = 0; i < count; ++i) {
         const Target target = targets_[i];
         offer(slot, target, arrival, payload);
         if (plane_.incoming.find(slot, generation) == nullptr) {
-            return;
+            break;
         }
     }
+    share_payload();  // whoever was in the middle of it does so anew
 }
 
 void Forwarder::deliver_in_process(std::uint32_t slot) {
@@ -442,6 +444,7 @@ void Forwarder::continue_delivery(std::uint32_t slot, Transfer& transfer) {
         return;
     }
     const auto generation = plane_.incoming.generation(slot);
+    share_payload();
     for (std::size_t i = 0; i < in.copies.size(); ++i) {
         const auto copy = in.copies[i];
         if (copy.done) {
@@ -455,15 +458,17 @@ void Forwarder::continue_delivery(std::uint32_t slot, Transfer& transfer) {
             Record record;
             record.kind = RecordKind::kContinue;
             record.origin = in.self;
-            record.copy = static_cast<std::uint16_t>(i);
+            record.copy = static_cast<std::uint32_t>(i);
             record.more = payload.more;
-            post(copy.worker, record, payload.bytes);
+            record.multicast = in.multicast;
+            post_copy(copy.worker, record, payload.bytes);
             hold(in, payload.bytes.size());
         }
         if (plane_.incoming.find(slot, generation) == nullptr) {
-            return;
+            break;
         }
     }
+    share_payload();
 }
 
 void Forwarder::abort_copies(IncomingDelivery& in) {
@@ -481,7 +486,7 @@ void Forwarder::abort_copies(IncomingDelivery& in) {
             Record record;
             record.kind = RecordKind::kContinue;
             record.aborted = true;
-            record.copy = static_cast<std::uint16_t>(i);
+            record.copy = static_cast<std::uint32_t>(i);
             record.origin = in.self;
             post(copy.worker, record, {});
         }
@@ -584,12 +589,13 @@ void Forwarder::maybe_release_slot(std::uint32_t slot) {
             std::string().swap(in.collected);  // an assignment would keep the buffer
         }
     }
+    left_behind_ -= in.left_behind ? 1U : 0U;
     leave_link(in);
     plane_.incoming.give_back(slot);
 }
 
 void Forwarder::on_copy_outcome(const DeliveryId& origin,
-                                std::uint16_t copy,
+                                std::uint32_t copy,
                                 const DeliveryState& state,
                                 bool final,
                                 const ConsumerId& consumer) {
@@ -667,7 +673,7 @@ void Forwarder::on_sender_disposition(std::uint64_t context, bool settled) {
             Record record;
             record.kind = RecordKind::kSettle;
             record.origin = in->self;
-            record.copy = static_cast<std::uint16_t>(i);
+            record.copy = static_cast<std::uint32_t>(i);
             post(copy.worker, record, {});
         } else if (auto* out = plane_.outgoing.find(copy.slot, copy.generation);
                    out != nullptr && out->told_upstream) {
@@ -677,40 +683,14 @@ void Forwarder::on_sender_disposition(std::uint64_t context, bool settled) {
             }
         }
     }
-    maybe_release_slot(slot);
-}
-
-void Forwarder::on_incoming_gone(Connection& connection, IncomingLink& link) {
-    // Off the list first: what ends one of them may end others.
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> deliveries;  // slot, generation
-    for (auto slot = std::exchange(link.newest, kNoSlot); slot != kNoSlot;) {
-        auto& in = plane_.incoming.at(slot);
-        deliveries.emplace_back(slot, plane_.incoming.generation(slot));
-        slot = std::exchange(in.older, kNoSlot);
-        in.newer = kNoSlot;
-    }
-    for (const auto& [slot, generation] : deliveries) {
-        auto* found = plane_.incoming.find(slot, generation);
-        if (found == nullptr) {
-            continue;
-        }
-        auto& in = *found;
-        in.sender_settled = true;
-        if (in.held != 0) {  // the session may live on, and its other links with it
-            connection.engine().unhold(in.session, std::exchange(in.held, 0));
-            plane_.touch(connection);
-        }
-        if (in.awaits_sender) {  // nobody is left to settle it: it counts as settled
-            on_sender_disposition(pack_context(slot, generation), true);
-            continue;
-        }
-        const bool half_received = !in.complete;
-        in.complete = true;
-        if (half_received && !in.settled) {
-            abort_copies(in);
-            settle(slot, {Outcome::kNone, {}});
-            continue;
-        }
+    Connection* connection = nullptr;
+    const auto* link = link_of(*in, connection);
+    const bool from_mesh = link != nullptr && (link->purpose == LinkPurpose::kShortLane ||
+                                               link->purpose == LinkPurpose::kStreamLane);
+    const bool is_told = !in->multicast && in->outcome.outcome != Outcome::kNone;
+    if (from_mesh && !in->settled && !is_told) {
+        give_up_delivery(slot);  // the neighbour has: else it would wait for the outcome
+    } else {
         maybe_release_slot(slot);
     }
 }

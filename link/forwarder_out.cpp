@@ -22,7 +22,7 @@ void Forwarder::offer(std::uint32_t slot,
                       const ConnectionId& arrival,
                       const Payload& payload) {
     auto& in = plane_.incoming.at(slot);
-    const auto copy = static_cast<std::uint16_t>(in.copies.size());
+    const auto copy = static_cast<std::uint32_t>(in.copies.size());
     const bool from_client = arrival.generation == 0;
     const bool crosses =
         (target.kind == Target::Kind::kConsumer || target.kind == Target::Kind::kNeighbour) &&
@@ -48,7 +48,7 @@ void Forwarder::offer(std::uint32_t slot,
         record.arrival = arrival;
         record.label = in.label;
         record.since = plane_.now;
-        post(target.worker(), record, payload.bytes);
+        post_copy(target.worker(), record, payload.bytes);
         hold(in, payload.bytes.size());
         return;
     }

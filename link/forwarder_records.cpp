@@ -31,6 +31,23 @@ void Forwarder::post(std::uint16_t worker,
     }
 }
 
+void Forwarder::share_payload() {
+    has_payload_.assign(plane_.config.workers, false);
+}
+
+void Forwarder::post_copy(std::uint16_t worker,
+                          Record& record,
+                          std::span<const std::byte> payload) {
+    if (!record.multicast || payload.empty()) {
+        post(worker, record, payload);
+        return;
+    }
+    const bool has_it = has_payload_.at(worker);
+    record.share = has_it ? PayloadShare::kSame : PayloadShare::kFirst;
+    has_payload_.at(worker) = true;
+    post(worker, record, has_it ? std::span<const std::byte>{} : payload);
+}
+
 /// What would wait without being copied, if it came in there, does so when it comes from here.
 [[gnu::noinline]] void Forwarder::put_apart(CrossBatch& batch,
                                             std::size_t record_at,
@@ -106,6 +123,9 @@ void Forwarder::on_record(const Record& record,
             }
             return;
         }
+        case RecordKind::kGiveUp:
+            take_given_up(record);
+            return;
         case RecordKind::kReturn:
             on_return(record, payload);
             return;
@@ -113,7 +133,8 @@ void Forwarder::on_record(const Record& record,
             take_hint(record.label);
             return;
         case RecordKind::kTable:
-            plane_.unanswered.on_other_worker(plane_, record.copy, record.since);
+            plane_.unanswered.on_other_worker(
+                plane_, static_cast<std::uint16_t>(record.copy), record.since);
             return;
         case RecordKind::kProgress:
             on_bytes_gone(record);

@@ -20,7 +20,7 @@ bool is_anycast(const routing::AddressRoute& route) {
 
 OutgoingDelivery& Forwarder::new_copy(const IncomingDelivery& in,
                                       std::uint32_t out_slot,
-                                      std::uint16_t copy,
+                                      std::uint32_t copy,
                                       const ConnectionId& arrival) {
     auto& out = plane_.outgoing.at(out_slot);
     out.reset();

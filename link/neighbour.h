@@ -15,6 +15,9 @@ inline constexpr const char* kStreamLaneCapability = "amqmesh.stream";
 inline constexpr std::uint32_t kControlCredit = 256;
 /// Credit of a lane. What a lane delivers is bounded by the senders' credit, not by this.
 inline constexpr std::uint32_t kLaneCredit = 4096;
+/// Deliveries of a lane whose outcome is awaited. Senders' credit bounds them, so that none waits
+/// for those of a consumer that settles nothing; this is only an end to it.
+inline constexpr std::size_t kLaneUnsettledMax = std::size_t{1} << 22U;
 /// Stream lanes per neighbour and direction; further streams queue behind the least loaded one.
 inline constexpr std::uint32_t kStreamLanesMax = 32;
 

@@ -2,13 +2,16 @@
 #include "link/chunk.h"
 #include "link/content.h"
 #include "link/slab.h"
+#include "routing/address_key.h"
 #include "tests/link/test_world.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -239,6 +242,60 @@ TEST(Budget, LinksOfAConnectionShareItsDeliveries) {
     EXPECT_GT(sender.engine.send_credit(links.front()), 180U) << "alone again";
 }
 
+/// A client uses one address after the other: their figures do not stay for ever.
+TEST(Budget, FiguresOfAddressesThatHaveGoneGo) {
+    TestWorld world;
+    auto& node = world.node("A");
+    auto& client = world.client(node);
+    client.receiver("stays", 1000);
+    const auto staying = client.sender("stays");
+    const auto idle = client.sender("comes back");
+    world.run();
+    const auto use = [&](LinkIndex sender) {
+        client.send(sender, "x");
+        world.run();
+        client.accept_all();
+        world.run();
+    };
+    use(staying);
+    for (int i = 0; i < 10'000; ++i) {
+        const auto address = "a" + std::to_string(i);
+        const auto receiver = client.receiver(i == 0 ? "comes back" : address, 10);
+        const auto sender = i == 0 ? idle : client.sender(address);
+        world.run();
+        use(sender);
+        client.engine.detach(receiver, {});
+        if (i != 0) {
+            client.engine.detach(sender, {});
+        }
+        world.run();
+        client.received.clear();
+    }
+    client.receiver("comes back", 10);
+    world.run();
+    use(idle);
+    use(staying);
+    node.command(0, command::TakeSnapshot{.request = 1, .addresses = true}, world.now);
+    while (node.snapshots.empty()) {
+        world.pass(10 * routing::kMillisecond);
+    }
+    const auto& figures = node.snapshots.front()->addresses;
+    EXPECT_LE(figures.size(), 4'100U);
+    const auto of = [&](std::string_view key) {
+        std::pair<std::uint64_t, std::uint64_t> sum;  // in, out
+        for (const auto& counters : figures) {
+            if (counters.hash == routing::hash_key(key)) {
+                sum.first += counters.ingress;
+                sum.second += counters.egress;
+            }
+        }
+        return sum;
+    };
+    EXPECT_EQ(of("M0stays"), std::pair(std::uint64_t{2}, std::uint64_t{2}));
+    EXPECT_EQ(of("M0comes back"), std::pair(std::uint64_t{1}, std::uint64_t{1})) << "begun anew";
+    EXPECT_EQ(client.outcomes(Outcome::kAccepted), 10'003U);
+}
+
 TEST(Budget, StreamsOfManySessionsShareTheConnections) {
     TestWorld world;
     auto& node = world.node("A");
@@ -322,6 +379,55 @@ TEST(CrossWorker, PayloadOfAnySizeArrivesAsItWas) {
         world.run();
         EXPECT_EQ(sender.outcomes(Outcome::kAccepted), sent.size());
     }
+}
+
+/// However many consumers a worker has, a multicast message's payload is handed to it once.
+TEST(CrossWorker, PayloadForManyCrossesOnce) {
+    TestWorld world;
+    auto& node = world.node("A", 3);
+    node.builder.set_settings(std::make_shared<const routing::AddressSettings>(
+        std::vector<routing::AddressRule>{{"", "all", routing::Treatment::kMulticast, {}}},
+        routing::Treatment::kBalanced));
+    node.publish(world.now);
+    auto& sender = world.client(node, 0);
+    std::vector<TestClient*> receivers;
+    for (std::uint16_t i = 0; i < 60; ++i) {
+        receivers.push_back(&world.client(node, i % 3));
+        receivers.back()->receiver("all", i % 2 == 0 ? 100 : 0);  // every other one takes it later
+    }
+    const auto link = sender.sender("all");
+    world.run();
+    std::vector<std::string> sent;
+    for (const std::size_t size : {100U, 5'000U, 20'000U}) {
+        const auto before = node.bytes_across;
+        sent.emplace_back(size, static_cast<char>('a' + sent.size()));
+        sender.send(link, sent.back());
+        world.step();
+        world.step();
+        EXPECT_LT(node.bytes_across - before, 2 * size + 40 * 400);
+        world.run();
+    }
+    const auto before = node.bytes_across;
+    sent.emplace_back(60'000, 's');
+    sender.send(link, std::string_view(sent.back()).substr(0, 10'000), false, true);
+    for (std::size_t at = 10'000; at < 60'000; at += 10'000) {
+        world.run();
+        sender.write(link, std::string_view(sent.back()).substr(at, 10'000), at + 10'000 < 60'000);
+    }
+    world.run();
+    EXPECT_LT(node.bytes_across - before, std::size_t{2} * 60'000 + std::size_t{40} * 60 * 200);
+    for (auto* receiver : receivers) {
+        receiver->engine.set_credit(0, 100);
+        world.run();
+        ASSERT_EQ(receiver->received.size(), sent.size());
+        for (std::size_t i = 0; i < sent.size(); ++i) {
+            EXPECT_TRUE(receiver->received[i].complete);
+            EXPECT_EQ(receiver->received[i].body, sent[i]) << "message " << i;
+        }
+        receiver->accept_all();
+    }
+    world.run();
+    EXPECT_EQ(sender.outcomes(Outcome::kAccepted), sent.size());
 }
 
 /// The worker that a large message waits on keeps what it was handed, not another copy of it.

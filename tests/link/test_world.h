@@ -40,6 +40,7 @@ class TestNode {
     std::vector<report::ConsumerUp> consumers;  ///< as reported, for the other nodes' tables
     std::vector<ConnectionId> neighbours_up;
     std::vector<std::unique_ptr<PlaneSnapshot>> snapshots;  ///< as they came
+    std::size_t bytes_across = 0;                           ///< from worker to worker
     std::optional<std::uint16_t> late;  ///< a worker that gets no tables for now
     std::vector<report::LinkTrouble> troubles;
     std::vector<report::TracedFrame> frames;
@@ -53,6 +54,10 @@ class TestNode {
   private:
     struct Outlet final : PlaneOutlet {
         bool post(std::uint16_t worker, CrossBatch& batch) override {
+            node->bytes_across += batch.bytes.size();
+            for (const auto& apart : batch.apart) {
+                node->bytes_across += apart.size();
+            }
             node->batches_.emplace_back(worker, std::move(batch));
             return true;
         }
