@@ -27,6 +27,9 @@ using asio::ip::tcp;
 
 // An address that does not answer is given up after this; the kernel would try for minutes.
 constexpr std::chrono::seconds kConnectLimit{5};
+// The resolver asks a second server only after the first one was silent for five seconds, and the
+// kernel's own limits are far beyond.
+constexpr std::chrono::seconds kLookupLimit{30};
 
 }  // namespace
 
@@ -64,18 +67,13 @@ struct Connector::Impl : std::enable_shared_from_this<Connector::Impl> {
     // Completions of an attempt that was given up carry an old number and are ignored.
     void resolve() {
         const std::uint64_t mine = ++attempt;
-        timer.expires_after(kConnectLimit);
-        timer.async_wait([self = shared_from_this(), mine](const auto& error) {
-            if (!error && mine == self->attempt) {
-                self->failed("no answer within 5 s");
-            }
-        });
         const std::string host = this->host();
         const std::string port = port_number(this->port());
         if (const auto endpoint = numeric(host, port)) {
             connect({*endpoint});
             return;
         }
+        give_up_after(kLookupLimit, "the name of the host could not be looked up within 30 s");
         lookup.start(host,
                      port,
                      config.family,
@@ -89,6 +87,15 @@ struct Connector::Impl : std::enable_shared_from_this<Connector::Impl> {
                              self->connect(to_endpoints(found.addresses));
                          }
                      });
+    }
+
+    void give_up_after(std::chrono::seconds limit, const char* why) {
+        timer.expires_after(limit);
+        timer.async_wait([self = shared_from_this(), mine = attempt, why](const auto& error) {
+            if (!error && mine == self->attempt) {
+                self->failed(why);
+            }
+        });
     }
 
     static std::vector<tcp::endpoint> to_endpoints(const std::vector<sockaddr_storage>& addresses) {
@@ -124,6 +131,7 @@ struct Connector::Impl : std::enable_shared_from_this<Connector::Impl> {
         std::rotate(endpoints.begin(),
                     endpoints.begin() + static_cast<std::ptrdiff_t>(turn % endpoints.size()),
                     endpoints.end());
+        give_up_after(kConnectLimit, "no answer within 5 s");
         const std::uint64_t mine = attempt;
         socket = tcp::socket(socket.get_executor());
         asio::async_connect(

@@ -33,26 +33,34 @@ bool is_exhausted(int error) {
 }  // namespace
 
 struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
-    Impl(asio::io_context& loop, ListenerConfig given, Accepted handler)
-        : io(loop), timer(loop), config(std::move(given)), accepted(std::move(handler)) {}
+    // Each rests alone when descriptors run out.
+    struct Socket {
+        Socket(asio::io_context& loop, int fd) : descriptor(loop, fd), timer(loop) {}
 
-    void wait(asio::posix::stream_descriptor& socket) {
+        asio::posix::stream_descriptor descriptor;
+        asio::steady_timer timer;
+    };
+
+    Impl(asio::io_context& loop, ListenerConfig given, Accepted handler)
+        : io(loop), config(std::move(given)), accepted(std::move(handler)) {}
+
+    void wait(Socket& socket) {
         if (closed) {
             return;
         }
-        socket.async_wait(asio::posix::stream_descriptor::wait_read,
-                          [self = shared_from_this(), &socket](const auto& error) {
-                              if (!error && !self->closed) {
-                                  self->accept_some(socket);
-                              }
-                          });
+        socket.descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
+                                     [self = shared_from_this(), &socket](const auto& error) {
+                                         if (!error && !self->closed) {
+                                             self->accept_some(socket);
+                                         }
+                                     });
     }
 
-    void accept_some(asio::posix::stream_descriptor& socket) {
+    void accept_some(Socket& socket) {
         for (int turn = 0; turn < kAcceptsPerTurn && !closed; ++turn) {
             sockaddr_storage address{};
             socklen_t length = sizeof address;
-            UniqueFd fd(::accept4(socket.native_handle(),
+            UniqueFd fd(::accept4(socket.descriptor.native_handle(),
                                   reinterpret_cast<sockaddr*>(&address),  // NOLINT: the call's form
                                   &length,
                                   SOCK_NONBLOCK | SOCK_CLOEXEC));
@@ -74,7 +82,7 @@ struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
         wait(socket);
     }
 
-    void back_off(asio::posix::stream_descriptor& socket, int error) {
+    void back_off(Socket& socket, int error) {
         if (!std::exchange(exhausted, true)) {
             log::emit(log::Module::kServer,
                       log::Level::kError,
@@ -83,8 +91,8 @@ struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
                       config.name,
                       std::generic_category().message(error));
         }
-        timer.expires_after(kBackOff);
-        timer.async_wait([self = shared_from_this(), &socket](const auto& cancelled) {
+        socket.timer.expires_after(kBackOff);
+        socket.timer.async_wait([self = shared_from_this(), &socket](const auto& cancelled) {
             if (!cancelled) {
                 self->wait(socket);
             }
@@ -92,10 +100,9 @@ struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
     }
 
     asio::io_context& io;
-    asio::steady_timer timer;
     ListenerConfig config;
     const Accepted accepted;
-    std::list<asio::posix::stream_descriptor> sockets;
+    std::list<Socket> sockets;
     std::uint16_t port = 0;
     bool closed = false;
     bool exhausted = false;
@@ -108,13 +115,19 @@ Listener::~Listener() {
     close();
 }
 
-bool Listener::open(std::string& why) {
-    const auto bound = listen_on(impl_->config.host, impl_->config.port, impl_->config.family, why);
-    for (const int fd : bound) {
-        impl_->sockets.emplace_back(impl_->io, fd);
-        if (impl_->port == 0) {
-            impl_->port = local_port(fd);
+bool Listener::open(const std::vector<const Listener*>& leaving, std::string& why) {
+    std::vector<int> ours;
+    for (const Listener* one : leaving) {
+        for (auto& socket : one->impl_->sockets) {
+            ours.push_back(socket.descriptor.native_handle());
         }
+    }
+    auto bound = listen_on(impl_->config.host, impl_->config.port, impl_->config.family, ours, why);
+    for (UniqueFd& fd : bound) {
+        if (impl_->port == 0) {
+            impl_->port = local_port(fd.get());
+        }
+        impl_->sockets.emplace_back(impl_->io, fd.release());
     }
     return !bound.empty();
 }
@@ -127,10 +140,10 @@ void Listener::start() {
 
 void Listener::close() {
     impl_->closed = true;
-    impl_->timer.cancel();
     for (auto& socket : impl_->sockets) {
         boost::system::error_code ignored;
-        socket.close(ignored);
+        socket.timer.cancel();
+        socket.descriptor.close(ignored);
     }
 }
 

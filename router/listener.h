@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace boost::asio {
 class io_context;
@@ -26,8 +27,9 @@ class Listener {
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;
 
-    /// Binds and listens, but accepts nothing yet. False with `why`: nothing could be bound.
-    bool open(std::string& why);
+    /// Binds and listens, but accepts nothing yet. Where a socket of `leaving` listens already, a
+    /// duplicate of it is used: what waits there to be accepted is not lost. False with `why`.
+    bool open(const std::vector<const Listener*>& leaving, std::string& why);
     /// Begins to accept.
     void start();
     /// Accepts nothing any more.

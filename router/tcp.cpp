@@ -1,8 +1,7 @@
 #include "router/tcp.h"
 
-#include "router/unique_fd.h"
-
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -12,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <set>
 #include <system_error>
 
 namespace amqmesh::router {
@@ -19,6 +19,8 @@ namespace amqmesh::router {
 namespace {
 
 constexpr int kBacklog = 1024;
+// A port that the system chose for one address may be taken on another: it chooses again.
+constexpr int kPortChoices = 8;
 
 // The socket interface wants its addresses by another type than they have.
 const sockaddr* as_sockaddr(const sockaddr_storage& address) {
@@ -46,6 +48,59 @@ UniqueFd listen_at(const sockaddr_storage& address, socklen_t length, int& error
         fd.reset();
     }
     return fd;
+}
+
+sockaddr_storage local_address(int fd) {
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);  // NOLINT: as above
+    if (::getsockname(fd, generic, &length) != 0) {
+        address.ss_family = AF_UNSPEC;
+    }
+    return address;
+}
+
+UniqueFd duplicate_of(const std::vector<int>& sockets, const std::string& place) {
+    const auto found = std::find_if(sockets.begin(), sockets.end(), [&place](int fd) {
+        return to_text(local_address(fd)) == place;
+    });
+    return UniqueFd(found == sockets.end() ? -1 : ::fcntl(*found, F_DUPFD_CLOEXEC, 0));
+}
+
+// `taken`: somebody else listens on one of the addresses.
+std::vector<UniqueFd> listen_at_all(const addrinfo& first,
+                                    const std::vector<int>& ours,
+                                    bool& taken,
+                                    std::string& why) {
+    std::vector<UniqueFd> bound;
+    std::set<std::string> places;  // a host may have an address twice
+    why.clear();
+    taken = false;
+    for (const addrinfo* one = &first; one != nullptr && !taken; one = one->ai_next) {
+        sockaddr_storage address{};
+        std::memcpy(&address, one->ai_addr, std::min<std::size_t>(one->ai_addrlen, sizeof address));
+        if (!bound.empty()) {
+            set_port(address, local_port(bound.front().get()));
+        }
+        const std::string place = to_text(address);
+        if (!places.insert(place).second) {
+            continue;
+        }
+        int error = 0;
+        UniqueFd fd = duplicate_of(ours, place);
+        if (!fd) {
+            fd = listen_at(address, one->ai_addrlen, error);
+        }
+        if (fd) {
+            bound.push_back(std::move(fd));
+            continue;
+        }
+        taken = error == EADDRINUSE;
+        if (why.empty() || taken) {
+            why = place + ": " + std::generic_category().message(error);
+        }
+    }
+    return bound;
 }
 
 }  // namespace
@@ -82,10 +137,11 @@ std::string port_number(const std::string& port) {
     return port == "amqps" ? "5671" : port;
 }
 
-std::vector<int> listen_on(const std::string& host,
-                           const std::string& port,
-                           AddressFamily family,
-                           std::string& why) {
+std::vector<UniqueFd> listen_on(const std::string& host,
+                                const std::string& port,
+                                AddressFamily family,
+                                const std::vector<int>& ours,
+                                std::string& why) {
     addrinfo hints{};
     hints.ai_family = to_domain(family);
     hints.ai_socktype = SOCK_STREAM;
@@ -98,35 +154,30 @@ std::vector<int> listen_on(const std::string& host,
         return {};
     }
     const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
-    std::vector<int> bound;
-    for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
-        sockaddr_storage address{};
-        std::memcpy(&address, one->ai_addr, std::min<std::size_t>(one->ai_addrlen, sizeof address));
-        if (!bound.empty()) {
-            set_port(address, local_port(bound.front()));
+    std::vector<UniqueFd> bound;
+    bool taken = false;
+    for (int turn = 0; turn < kPortChoices && (turn == 0 || taken); ++turn) {
+        bound = listen_at_all(*found, ours, taken, why);
+        if (port != "0") {
+            break;  // another try would find the same
         }
-        int error = 0;
-        UniqueFd fd = listen_at(address, one->ai_addrlen, error);
-        if (fd) {
-            bound.push_back(fd.release());
-        } else if (why.empty()) {
-            why = to_text(address) + ": " + std::generic_category().message(error);
-        }
+    }
+    if (taken) {
+        bound.clear();
     }
     return bound;
 }
 
 std::uint16_t local_port(int fd) {
-    sockaddr_storage address{};
-    socklen_t length = sizeof address;
-    auto* generic = reinterpret_cast<sockaddr*>(&address);  // NOLINT: as above
-    if (::getsockname(fd, generic, &length) != 0) {
-        return 0;
+    const sockaddr_storage address = local_address(fd);
+    switch (address.ss_family) {
+        case AF_INET6:
+            return ntohs(reinterpret_cast<const sockaddr_in6&>(address).sin6_port);  // NOLINT
+        case AF_INET:
+            return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);  // NOLINT
+        default:
+            return 0;
     }
-    return address.ss_family == AF_INET6
-               ? ntohs(
-                     reinterpret_cast<const sockaddr_in6&>(address).sin6_port)   // NOLINT: as above
-               : ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);  // NOLINT: as above
 }
 
 void set_tcp_options(int fd, std::uint32_t detection_ms) {

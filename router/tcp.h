@@ -2,6 +2,7 @@
 #pragma once
 
 #include "router/configuration.h"
+#include "router/unique_fd.h"
 
 #include <sys/socket.h>
 
@@ -21,12 +22,15 @@ std::string to_text(const sockaddr_storage& address);
 std::string port_number(const std::string& port);
 
 /// Listening sockets (non-blocking) on every address of the host; the caller owns them. All get
-/// the same port when the system chooses it. Empty with `why` when none could be bound. Blocks
-/// while a host name is looked up.
-std::vector<int> listen_on(const std::string& host,
-                           const std::string& port,
-                           AddressFamily family,
-                           std::string& why);
+/// the same port when the system chooses it. An address that this machine does not have is passed
+/// over; one that somebody else listens on is a failure, or half of the clients would meet him.
+/// Where one of `ours` listens already, the result has a duplicate of it. Empty with `why` on
+/// failure. Blocks while a host name is looked up.
+std::vector<UniqueFd> listen_on(const std::string& host,
+                                const std::string& port,
+                                AddressFamily family,
+                                const std::vector<int>& ours,
+                                std::string& why);
 
 std::uint16_t local_port(int fd);
 
