@@ -55,7 +55,11 @@ bool Endpoints::add_listener(const ListenerConfig& config, mgmt::Row row, std::s
         std::make_unique<Listener>(io_, config, [this, owner](UniqueFd fd, std::string peer) {
             accepted(owner, std::move(fd), std::move(peer));
         });
-    if (!listener->open(why)) {
+    std::vector<const Listener*> leaving;
+    for (const std::uint64_t one : retiring_) {
+        leaving.push_back(listeners_.at(one).listener.get());
+    }
+    if (!listener->open(leaving, why)) {
         return false;
     }
     row.set("port", std::to_string(listener->port()));
@@ -97,6 +101,12 @@ void Endpoints::add_connector(const ConnectorConfig& config, const mgmt::Row& gi
     Connector& started = *connector;
     connectors_.emplace(owner, OpenConnector{std::move(connector), std::move(row), {}});
     started.start();
+}
+
+bool Endpoints::joins_mesh() const {
+    return std::any_of(connectors_.begin(), connectors_.end(), [](const auto& entry) {
+        return entry.second.connector->config().role == link::ConnectionRole::kInterRouter;
+    });
 }
 
 // -- sockets in -----------------------------------------------------------------------------------

@@ -62,6 +62,9 @@ class Endpoints final : public EndpointAdmin, public ReloadTarget {
     /// The endpoint's name; "-" when it is gone.
     [[nodiscard]] std::string name(std::uint64_t owner) const;
 
+    /// A connector leads to another router.
+    [[nodiscard]] bool joins_mesh() const;
+
     /// AMQP over WebSocket, on a connection that the HTTP listener `owner` accepted from `peer`.
     void adopt_stream(UniqueFd fd, const std::string& peer, std::uint64_t owner);
 
@@ -77,15 +80,16 @@ class Endpoints final : public EndpointAdmin, public ReloadTarget {
     mgmt::Reloaded reload() override { return reloader_.reload(); }
 
     // ReloadTarget
+    bool has_listener(const std::string& name) override;
+    void retire_listener(const std::string& name) override;
     bool prepare_listener(const ListenerConfig& config,
                           const mgmt::Row& row,
                           std::string& why) override;
     void abandon_listeners() override;
-    void start_prepared_listeners() override;
+    void commit_listeners() override;
     void change_listener(const ListenerConfig& config, const mgmt::Row& row) override;
-    void add_connector(const ConnectorConfig& config, const mgmt::Row& given) override;
-    void change_connector(const ConnectorConfig& config, const mgmt::Row& row) override;
-    void remove_endpoint(const mgmt::EntityType& type, const std::string& name) override;
+    void put_connector(const ConnectorConfig& config, const mgmt::Row& row) override;
+    void remove_connector(const std::string& name) override;
 
     void addresses_changed() override { host_.addresses_changed(); }
 
@@ -109,6 +113,7 @@ class Endpoints final : public EndpointAdmin, public ReloadTarget {
     Listeners::iterator find_listener(const std::string& name);
     Connectors::iterator find_connector(const std::string& name);
     bool add_listener(const ListenerConfig& config, mgmt::Row row, std::string& why);
+    void add_connector(const ConnectorConfig& config, const mgmt::Row& given);
     static void start(Listener& listener);
     void accepted(std::uint64_t owner, UniqueFd fd, std::string peer);
     void connected(std::uint64_t owner, UniqueFd fd);
@@ -125,7 +130,8 @@ class Endpoints final : public EndpointAdmin, public ReloadTarget {
     Listeners listeners_;                         // by owner number, in order of creation
     Connectors connectors_;                       // the same numbers
     std::set<std::uint64_t> dropped_connectors_;  // gone before their connection was open
-    std::vector<std::uint64_t> prepared_;         // listeners that are bound, not started
+    // Of a reload under way: listeners that are bound, not started, and those that go for them.
+    std::set<std::uint64_t> prepared_, retiring_;
     std::uint64_t last_owner_ = 0;
     std::uint64_t last_number_ = 0;
     Reloader reloader_;

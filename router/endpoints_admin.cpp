@@ -139,27 +139,44 @@ bool Endpoints::change(const mgmt::Row& row, std::string& note) {
     if (const auto found = find_connector(name); found != connectors_.end()) {
         note = describe(connector_change(found->second.connector->config(), config));
     }
-    change_connector(config, row);
+    put_connector(config, row);
     return true;
+}
+
+// -- ReloadTarget ---------------------------------------------------------------------------------
+
+bool Endpoints::has_listener(const std::string& name) {
+    return find_listener(name) != listeners_.end();
+}
+
+void Endpoints::retire_listener(const std::string& name) {
+    if (const auto found = find_listener(name); found != listeners_.end()) {
+        retiring_.insert(found->first);
+    }
 }
 
 bool Endpoints::prepare_listener(const ListenerConfig& config,
                                  const mgmt::Row& row,
                                  std::string& why) {
+    retire_listener(config.name);
     if (!add_listener(config, row, why)) {
         return false;
     }
-    prepared_.push_back(last_owner_);
+    prepared_.insert(last_owner_);
     return true;
 }
 
 void Endpoints::abandon_listeners() {
+    retiring_.clear();
     for (const std::uint64_t owner : std::exchange(prepared_, {})) {
         listeners_.erase(owner);
     }
 }
 
-void Endpoints::start_prepared_listeners() {
+void Endpoints::commit_listeners() {
+    for (const std::uint64_t owner : std::exchange(retiring_, {})) {
+        listeners_.erase(owner);
+    }
     for (const std::uint64_t owner : std::exchange(prepared_, {})) {
         start(*listeners_.at(owner).listener);
     }
@@ -181,10 +198,10 @@ void Endpoints::change_listener(const ListenerConfig& config, const mgmt::Row& r
     }
 }
 
-void Endpoints::change_connector(const ConnectorConfig& config, const mgmt::Row& row) {
+void Endpoints::put_connector(const ConnectorConfig& config, const mgmt::Row& row) {
     const auto found = find_connector(config.name);
     if (found == connectors_.end()) {
-        add_connector(config, row);  // management had deleted it
+        add_connector(config, row);
         return;
     }
     OpenConnector& open = found->second;
@@ -206,11 +223,8 @@ void Endpoints::change_connector(const ConnectorConfig& config, const mgmt::Row&
     }
 }
 
-void Endpoints::remove_endpoint(const mgmt::EntityType& type, const std::string& name) {
-    mgmt::Row row(type);
-    row.set("name", name);
-    std::string gone_already;
-    remove(row, gone_already);
+void Endpoints::remove_connector(const std::string& name) {
+    drop_connector(name, "the connector was deleted");
 }
 
 }  // namespace amqmesh::router

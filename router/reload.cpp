@@ -26,6 +26,15 @@ bool same_place(const EndpointConfig& a, const EndpointConfig& b) {
     return a.host == b.host && a.port == b.port && a.family == b.family;
 }
 
+// A row has the place of a secret, which may hold another one now.
+bool same_secrets(const EndpointConfig& a, const EndpointConfig& b) {
+    return a.sasl_password == b.sasl_password;
+}
+
+bool same_secrets(const ListenerConfig& a, const ListenerConfig& b) {
+    return a.sasl_password == b.sasl_password && a.http_access.password == b.http_access.password;
+}
+
 template <typename Endpoint>
 ReloadPlan::Endpoints diff(const std::vector<Endpoint>& old_ones,
                            const std::vector<mgmt::Row>& old_rows,
@@ -47,7 +56,8 @@ ReloadPlan::Endpoints diff(const std::vector<Endpoint>& old_ones,
             plan.fresh.push_back(i);
         } else if (!same_place(old_ones[old_place], new_ones[i])) {
             plan.moved.push_back(i);
-        } else if (!same(old_rows[old_place], new_rows[i])) {
+        } else if (!same(old_rows[old_place], new_rows[i]) ||
+                   !same_secrets(old_ones[old_place], new_ones[i])) {
             plan.changed.push_back(i);
         }
     }
@@ -71,20 +81,6 @@ void diff_addresses(const Configuration& loaded, const Configuration& next, Relo
     for (std::size_t i = 0; i < next.addresses.size(); ++i) {
         if (!kept(loaded, next, i)) {
             plan.addresses_fresh.push_back(i);
-        }
-    }
-}
-
-void diff_router(const Configuration& loaded, const Configuration& next, ReloadPlan& plan) {
-    plan.distribution = loaded.default_treatment != next.default_treatment;
-    const mgmt::Row none(mgmt::type_of("router"));
-    const mgmt::Row& old_row = loaded.router_row.empty() ? none : loaded.router_row.front();
-    const mgmt::Row& new_row = next.router_row.empty() ? none : next.router_row.front();
-    for (std::size_t i = 0; i < new_row.size(); ++i) {
-        const mgmt::Attribute& attribute = new_row.type().attributes[i];
-        if (attribute.access != mgmt::Access::kReadOnly &&
-            attribute.name != "defaultDistribution" && !(old_row[i] == new_row[i])) {
-            plan.needs_restart.emplace_back(attribute.name);
         }
     }
 }
@@ -151,13 +147,28 @@ ReloadPlan plan_reload(const Configuration& loaded, const Configuration& next) {
     plan.connectors =
         diff(loaded.connectors, loaded.connector_rows, next.connectors, next.connector_rows);
     diff_addresses(loaded, next, plan);
-    diff_router(loaded, next, plan);
+    plan.distribution = loaded.default_treatment != next.default_treatment;
     plan.logs = loaded.log_rows.size() != next.log_rows.size() ||
                 !std::equal(loaded.log_rows.begin(),
                             loaded.log_rows.end(),
                             next.log_rows.begin(),
                             [](const auto& a, const auto& b) { return same(a, b); });
     return plan;
+}
+
+std::vector<std::string> needs_restart(const Configuration& running, const Configuration& next) {
+    std::vector<std::string> names;
+    const mgmt::Row none(mgmt::type_of("router"));
+    const mgmt::Row& old_row = running.router_row.empty() ? none : running.router_row.front();
+    const mgmt::Row& new_row = next.router_row.empty() ? none : next.router_row.front();
+    for (std::size_t i = 0; i < new_row.size(); ++i) {
+        const mgmt::Attribute& attribute = new_row.type().attributes[i];
+        if (attribute.access != mgmt::Access::kReadOnly &&
+            attribute.name != "defaultDistribution" && !(old_row[i] == new_row[i])) {
+            names.emplace_back(attribute.name);
+        }
+    }
+    return names;
 }
 
 Reloader::Reloader(Configuration& configuration, ReloadTarget& target)
@@ -186,16 +197,13 @@ mgmt::Reloaded Reloader::reload() {
         target_.abandon_listeners();
         return refused(configuration_, std::move(why));
     }
-    if (plan.logs) {
-        configuration_.logs = next.logs;
-        configuration_.log_rows = next.log_rows;
-    }
     apply_addresses(plan, next);
     apply_endpoints(plan, next);
     loaded_ = std::move(next);
-    mgmt::Reloaded done{.changes = describe(plan), .needs_restart = plan.needs_restart};
+    mgmt::Reloaded done{.changes = describe(plan),
+                        .needs_restart = needs_restart(configuration_, loaded_)};
     log::emit(log::Module::kRouter,
-              plan.needs_restart.empty() ? log::Level::kNotice : log::Level::kWarning,
+              done.needs_restart.empty() ? log::Level::kNotice : log::Level::kWarning,
               "RELOADED",
               "file={} changes=[{}] needs_restart=[{}]",
               configuration_.file,
@@ -206,38 +214,75 @@ mgmt::Reloaded Reloader::reload() {
 
 // All that can go wrong.
 bool Reloader::prepare(const ReloadPlan& plan, const Configuration& next, std::string& why) {
-    for (const auto& places : {plan.listeners.fresh, plan.listeners.moved}) {
-        for (const std::size_t place : places) {
-            const ListenerConfig& config = next.listeners[place];
-            std::string reason;
-            if (!target_.prepare_listener(config, next.listener_rows[place], reason)) {
-                why = fmt::format("listener {}: cannot listen on {}:{}: {}",
-                                  config.name,
-                                  config.host,
-                                  config.port,
-                                  reason);
-                return false;
-            }
+    for (const std::string& name : plan.listeners.gone) {
+        target_.retire_listener(name);
+    }
+    for (const std::size_t place : plan.listeners.moved) {
+        target_.retire_listener(next.listeners[place].name);
+    }
+    std::vector<std::size_t> wanted = plan.listeners.moved;
+    wanted.insert(wanted.end(), plan.listeners.fresh.begin(), plan.listeners.fresh.end());
+    for (const std::size_t place : plan.listeners.changed) {
+        if (!target_.has_listener(next.listeners[place].name)) {
+            wanted.push_back(place);  // management had deleted it
         }
     }
-    return !plan.logs || log::configure(next.logs, why);
+    for (const std::size_t place : wanted) {
+        const ListenerConfig& config = next.listeners[place];
+        std::string reason;
+        if (!target_.prepare_listener(config, next.listener_rows[place], reason)) {
+            why = fmt::format("listener {}: cannot listen on {}:{}: {}",
+                              config.name,
+                              config.host,
+                              config.port,
+                              reason);
+            return false;
+        }
+    }
+    return apply_logs(plan, next, why);
+}
+
+// Files are opened anew each time: somebody may have moved them away.
+bool Reloader::apply_logs(const ReloadPlan& plan, const Configuration& next, std::string& why) {
+    if (!log::configure(plan.logs ? next.logs : configuration_.logs, why)) {
+        return false;
+    }
+    if (plan.logs) {
+        configuration_.logs = next.logs;
+        configuration_.log_rows = next.log_rows;
+    }
+    return true;
 }
 
 void Reloader::apply_addresses(const ReloadPlan& plan, const Configuration& next) {
-    const auto drop = [this](const std::string& pattern) {
+    const auto erase = [this](std::size_t place) {
+        const auto at = static_cast<std::ptrdiff_t>(place);
+        configuration_.addresses.erase(configuration_.addresses.begin() + at);
+        configuration_.address_rows.erase(configuration_.address_rows.begin() + at);
+    };
+    const auto drop = [&](const std::string& pattern) {
         const auto found =
             std::ranges::find(configuration_.addresses, pattern, &routing::AddressRule::pattern);
         if (found != configuration_.addresses.end()) {
-            const auto place = found - configuration_.addresses.begin();
-            configuration_.addresses.erase(found);
-            configuration_.address_rows.erase(configuration_.address_rows.begin() + place);
+            erase(static_cast<std::size_t>(found - configuration_.addresses.begin()));
+        }
+    };
+    const auto drop_named = [&](const mgmt::Row& row) {
+        const auto& rows = configuration_.address_rows;
+        const auto found = std::ranges::find_if(rows, [&row](const mgmt::Row& one) {
+            return row.has("name") && one.has("name") && one.text("name") == row.text("name");
+        });
+        if (found != rows.end()) {
+            erase(static_cast<std::size_t>(found - rows.begin()));
         }
     };
     for (const std::string& pattern : plan.addresses_gone) {
         drop(pattern);
     }
     for (const std::size_t place : plan.addresses_fresh) {
-        drop(next.addresses[place].pattern);  // management may have made one for the same range
+        // Management may have made one for the same range or of the same name.
+        drop(next.addresses[place].pattern);
+        drop_named(next.address_rows[place]);
         configuration_.addresses.push_back(next.addresses[place]);
         configuration_.address_rows.push_back(next.address_rows[place]);
     }
@@ -252,28 +297,18 @@ void Reloader::apply_addresses(const ReloadPlan& plan, const Configuration& next
 }
 
 void Reloader::apply_endpoints(const ReloadPlan& plan, const Configuration& next) {
-    const mgmt::EntityType& listener = mgmt::type_of("listener");
-    const mgmt::EntityType& connector = mgmt::type_of("connector");
-    for (const std::string& name : plan.listeners.gone) {
-        target_.remove_endpoint(listener, name);
-    }
-    for (const std::size_t place : plan.listeners.moved) {
-        target_.remove_endpoint(listener, next.listeners[place].name);
-    }
+    target_.commit_listeners();
     for (const std::size_t place : plan.listeners.changed) {
         target_.change_listener(next.listeners[place], next.listener_rows[place]);
     }
-    target_.start_prepared_listeners();
     for (const std::string& name : plan.connectors.gone) {
-        target_.remove_endpoint(connector, name);
+        target_.remove_connector(name);
     }
-    for (const auto& places : {plan.connectors.moved, plan.connectors.changed}) {
+    for (const auto& places :
+         {plan.connectors.moved, plan.connectors.changed, plan.connectors.fresh}) {
         for (const std::size_t place : places) {
-            target_.change_connector(next.connectors[place], next.connector_rows[place]);
+            target_.put_connector(next.connectors[place], next.connector_rows[place]);
         }
-    }
-    for (const std::size_t place : plan.connectors.fresh) {
-        target_.add_connector(next.connectors[place], next.connector_rows[place]);
     }
     configuration_.listeners = next.listeners;
     configuration_.listener_rows = next.listener_rows;

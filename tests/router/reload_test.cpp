@@ -28,29 +28,30 @@ struct FakeTarget : ReloadTarget {
         return true;
     }
 
+    bool has_listener(const std::string& name) override { return name != deleted; }
+
+    void retire_listener(const std::string& name) override { said.push_back("retire " + name); }
+
     void abandon_listeners() override { said.emplace_back("abandon"); }
 
-    void start_prepared_listeners() override { said.emplace_back("start"); }
+    void commit_listeners() override { said.emplace_back("commit"); }
 
     void change_listener(const ListenerConfig& config, const mgmt::Row&) override {
         said.push_back("change " + config.name);
     }
 
-    void add_connector(const ConnectorConfig& config, const mgmt::Row&) override {
-        said.push_back("connect " + config.name);
+    void put_connector(const ConnectorConfig& config, const mgmt::Row&) override {
+        said.push_back("put " + config.name);
     }
 
-    void change_connector(const ConnectorConfig& config, const mgmt::Row&) override {
-        said.push_back("change " + config.name);
-    }
-
-    void remove_endpoint(const mgmt::EntityType& type, const std::string& name) override {
-        said.push_back("remove " + std::string{type.name} + ' ' + name);
+    void remove_connector(const std::string& name) override {
+        said.push_back("remove connector " + name);
     }
 
     void addresses_changed() override { said.emplace_back("addresses"); }
 
     std::string taken = "-";
+    std::string deleted = "-";  ///< by management
     std::vector<std::string> said;
 };
 
@@ -98,7 +99,7 @@ TEST_F(Reload, TheSameFileChangesNothing) {
     EXPECT_EQ(result.code, mgmt::Code::kOk);
     EXPECT_THAT(result.changes, IsEmpty());
     EXPECT_THAT(result.needs_restart, IsEmpty());
-    EXPECT_THAT(target_.said, ElementsAre("start"));
+    EXPECT_THAT(target_.said, ElementsAre("commit"));
 }
 
 TEST_F(Reload, OnlyWhatChangedIsTouched) {
@@ -114,13 +115,9 @@ TEST_F(Reload, OnlyWhatChangedIsTouched) {
         "  - {prefix: a, distribution: closest}\n"
         "  - {prefix: b, distribution: balanced}\n");
     EXPECT_EQ(result.code, mgmt::Code::kOk);
-    EXPECT_THAT(target_.said,
-                ElementsAre("bind three",
-                            "addresses",
-                            "remove listener one",
-                            "change two",
-                            "start",
-                            "connect more"));
+    EXPECT_THAT(
+        target_.said,
+        ElementsAre("retire one", "bind three", "addresses", "commit", "change two", "put more"));
     EXPECT_THAT(result.changes,
                 ElementsAre("1 listener added",
                             "1 listener changed",
@@ -143,7 +140,64 @@ TEST_F(Reload, AListenerAtAnotherPortIsBoundBeforeTheOldOneGoes) {
         "address:\n"
         "  - {prefix: a, distribution: closest}\n"
         "  - {prefix: b, distribution: multicast}\n");
-    EXPECT_THAT(target_.said, ElementsAre("bind one", "remove listener one", "start", "change up"));
+    EXPECT_THAT(target_.said, ElementsAre("retire one", "bind one", "commit", "put up"));
+}
+
+TEST_F(Reload, AListenerThatManagementDeletedComesBackWhenItsEntryChanges) {
+    target_.deleted = "two";
+    std::string text = kBefore;
+    text.replace(text.find("port: 1002"), 10, "port: 1002, linkCapacity: 10");
+    reload(text);
+    EXPECT_THAT(target_.said, ElementsAre("bind two", "commit", "change two"));
+}
+
+TEST_F(Reload, AnotherSecretInTheSameFileIsAChange) {
+    const std::string secret = path_ + ".secret";
+    std::ofstream(secret) << "first";
+    const std::string text =
+        "router: {id: A, mode: interior}\n"
+        "connector: {name: up, port: 2001, saslMechanisms: PLAIN, "
+        "saslUsername: u, saslPassword: \"file:" +
+        secret + "\"}\n";
+    EXPECT_EQ(reload(text).code, mgmt::Code::kOk);
+    std::ofstream(secret) << "second";
+    EXPECT_THAT(reload(text).changes, ElementsAre("1 connector changed"));
+    EXPECT_THAT(target_.said, ElementsAre("commit", "put up"));
+    EXPECT_THAT(reload(text).changes, IsEmpty());
+    std::remove(secret.c_str());
+}
+
+TEST_F(Reload, WhatNeedsAStartIsToldAgainstWhatRuns) {
+    const std::string next = "router: {id: B, mode: interior}\n";
+    EXPECT_THAT(reload(next).needs_restart, ElementsAre("id"));
+    EXPECT_THAT(reload(next).needs_restart, ElementsAre("id"));
+    EXPECT_THAT(reload(kBefore).needs_restart, IsEmpty());
+}
+
+TEST_F(Reload, AnAddressOfManagementGivesWayToTheFilesOfThatName) {
+    routing::AddressRule rule;
+    rule.pattern = "made/#";
+    configuration_.addresses.push_back(rule);
+    configuration_.address_rows.emplace_back(mgmt::type_of("router.config.address"));
+    configuration_.address_rows.back().set("name", "mine");
+    reload(
+        "router: {id: A, mode: interior}\n"
+        "address: {name: mine, prefix: c, distribution: closest}\n");
+    ASSERT_EQ(configuration_.addresses.size(), 1U);
+    EXPECT_EQ(configuration_.addresses[0].pattern, "c/#");
+}
+
+TEST_F(Reload, ALogFileThatWasMovedAwayIsOpenedAnew) {
+    const std::string file = path_ + ".log";
+    const std::string text =
+        std::string{kBefore} + "log: {module: DEFAULT, outputFile: " + file + "}\n";
+    ASSERT_EQ(reload(text).code, mgmt::Code::kOk);
+    ASSERT_EQ(std::rename(file.c_str(), (file + ".1").c_str()), 0);
+    ASSERT_EQ(reload(text).code, mgmt::Code::kOk);
+    EXPECT_TRUE(std::ifstream(file).is_open());
+    reload(kBefore);
+    std::remove(file.c_str());
+    std::remove((file + ".1").c_str());
 }
 
 TEST_F(Reload, AFileWithAMistakeChangesNothing) {
@@ -163,7 +217,7 @@ TEST_F(Reload, APortThatIsTakenChangesNothing) {
         "listener: [{name: three, port: 1003}, {name: four, port: 1004}]\n");
     EXPECT_EQ(result.code, mgmt::Code::kBadRequest);
     EXPECT_THAT(result.text, HasSubstr("four"));
-    EXPECT_THAT(target_.said, ElementsAre("bind three", "abandon"));
+    EXPECT_THAT(target_.said, ElementsAre("retire one", "retire two", "bind three", "abandon"));
     EXPECT_EQ(configuration_.addresses.size(), 2U);
 }
 

@@ -9,6 +9,9 @@ from management import ManagedMeshTest, Management, ManagementError
 from mesh import poll_until, yaml
 
 
+PREFIX = "org.apache.qpid.dispatch."
+
+
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return probe.getsockname()[1]
@@ -87,6 +90,45 @@ class Reload(ReloadMeshTest):
         self.file.write_text(self.before)
         self.reload()
         self.assertIsNone(status())
+
+    def test_a_listener_that_management_deleted_may_move(self):
+        first, second = free_port(), free_port()
+        self.write(listener=[{"name": "late", "host": "127.0.0.1", "port": first}])
+        self.reload()
+        self.management.ask("DELETE", expected=204, type=PREFIX + "listener", name="late")
+        self.write(listener=[{"name": "late", "host": "127.0.0.1", "port": second}])
+        self.assertEqual(["1 listener changed"], self.reload()["changes"])
+        self.assertTrue(accepts(second))
+        self.assertFalse(accepts(first))
+
+    def test_what_management_made_can_be_put_into_the_file(self):
+        port = free_port()
+        made = {"name": "made", "host": "127.0.0.1", "port": port}
+        twice = {"name": "twice", "host": "127.0.0.1", "port": self.shared.nodes["A"].port}
+        for kind, entity in (("listener", made), ("connector", twice)):
+            self.management.ask("CREATE", entity, expected=201, type=PREFIX + kind, name=entity["name"])
+        client = self.clients.connect(port)
+        self.write(listener=[made], connector=[twice])
+        self.assertEqual(["1 listener added", "1 connector added"], self.reload()["changes"])
+        for kind, name in (("listener", "made"), ("connector", "twice")):
+            names = [row["name"] for row in self.management.query(kind, "name")]
+            self.assertEqual(1, names.count(name), f"{kind}: {names}")
+        self.assertTrue(self.clients.connect(port).opened)
+        self.assertFalse(client.closed)
+
+    def test_a_listener_is_renamed_and_two_change_places(self):
+        first, second = free_port(), free_port()
+        places = [{"host": "127.0.0.1", "port": first}, {"host": "127.0.0.1", "port": second}]
+        self.write(listener=[{"name": "one", **places[0]}, {"name": "two", **places[1], "linkCapacity": 7}])
+        self.reload()
+        self.write(listener=[{"name": "uno", **places[0]}, {"name": "two", **places[1], "linkCapacity": 7}])
+        self.assertEqual(["1 listener added", "1 listener removed"], self.reload()["changes"])
+        self.write(listener=[{"name": "uno", **places[1]}, {"name": "two", **places[0], "linkCapacity": 7}])
+        self.assertEqual(["2 listeners changed"], self.reload()["changes"])
+        ports = {row["name"]: row["port"] for row in self.management.query("listener", "name", "port")}
+        self.assertEqual((str(second), str(first)), (ports["uno"], ports["two"]))
+        for port in (first, second):
+            self.assertTrue(self.clients.connect(port).opened)
 
     def test_a_wrong_file_changes_nothing_and_says_why(self):
         port = free_port()
