@@ -143,6 +143,8 @@ struct Daemon::Impl final : ControlOutlet, EndpointHost {
     void publish(const std::shared_ptr<const routing::ForwardingTable>& table,
                  const routing::TableChange& change) override {
         workers.publish(table, change);
+        // For good: a node whose neighbours end goes on serving its own clients.
+        joined = joined || control.management(now()).mesh_routers().size() > 1;
     }
 
     void connection_opened(std::uint64_t owner,
@@ -216,12 +218,8 @@ struct Daemon::Impl final : ControlOutlet, EndpointHost {
         if (stopping) {
             return "the router is being shut down";
         }
-        const bool joins = std::any_of(
-            configuration.connectors.begin(), configuration.connectors.end(), [](const auto& one) {
-                return one.role == link::ConnectionRole::kInterRouter;
-            });
-        if (joins && control.management(now()).mesh_routers().size() < 2) {
-            return "no other router is reachable";
+        if (!joined && endpoints.joins_mesh()) {
+            return "no other router was reachable yet";
         }
         return {};
     }
@@ -352,6 +350,7 @@ struct Daemon::Impl final : ControlOutlet, EndpointHost {
                               adopt_stream(UniqueFd(descriptor), peer, owner);
                           }};
     std::optional<routing::Time> armed;
+    bool joined = false;   ///< another router was reachable once
     std::size_t live = 0;  ///< sockets handed to workers and not reported closed
     routing::Time drain_until = 0;
     bool stopping = false;  ///< asked to end

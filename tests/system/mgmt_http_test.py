@@ -132,10 +132,13 @@ class HttpListener(ManagedMeshTest):
         first.kill()
         self.node = mesh.add("Y", [first], listeners=[HTTP])
         status, _, text = self.get("/readyz")
-        self.assertEqual((503, "not ready: no other router is reachable\n"), (status, text))
+        self.assertEqual((503, "not ready: no other router was reachable yet\n"), (status, text))
         self.assertEqual(200, self.get("/livez")[0])
         first.start()
         poll_until(lambda: self.get("/readyz")[0] == 200, "ready once the mesh is there")
+        first.kill()  # that is no reason to take this one out of service
+        poll_until(lambda: json.loads(self.get("/api/router.node")[2])["total"] == 1, "X to be missed")
+        self.assertEqual(200, self.get("/readyz")[0])
 
 
 if __name__ == "__main__":
