@@ -341,11 +341,13 @@ class StalledAcrossThree(StalledTests, StalledTest):
 
 
 class FiftyInARing(StalledTest):
-    """One sender, fifty consumers at six routers, one of which takes nothing."""
+    """One sender, fifty consumers at six routers, one of which takes nothing. All fifty are this one process, which on
+    a busy machine may well leave one of its sockets alone for two seconds: then it would be taken for the idle one."""
 
     @classmethod
     def topology(cls, mesh):
-        mesh.ring("ABCDEF", sections=PATIENT)
+        mesh.ring("ABCDEF", sections={"address": [{"prefix": "multicast", "distribution": "multicast",
+                                                   "multicastPatienceSeconds": 10 if SANITIZED else PATIENCE_S}]})
 
     def test_the_other_forty_nine_get_all(self):
         stalled = self.receiver("D", window=0)
@@ -355,11 +357,12 @@ class FiftyInARing(StalledTest):
         memory = {name: node.memory_kib() for name, node in self.nodes.items()}
         sent = self.flood(sender, 1200, deadline_s=60)
         self.assertEqual({("accepted", 1)}, {(one.outcome, one.outcomes_seen) for one in sent})
+        missed = self.sum_of("stalledDeliveries")
         expected = [str(number) for number in range(1200)]
         for receiver in others:
-            self.assertEqual(expected, self.bodies(receiver))
+            self.assertEqual(expected, self.bodies(receiver), f"{missed} copies were given up")
         self.assertEqual(0, stalled.count)
-        self.assertGreaterEqual(self.sum_of("stalledDeliveries"), 1200)
+        self.assertIn(missed, range(1200, 1205), "probes may have come late")
         if not SANITIZED:
             grown = {name: node.memory_kib() - memory[name] for name, node in self.nodes.items()}
             self.assertLess(max(grown.values()), 4096, grown)
