@@ -60,6 +60,7 @@ using ResultDone = std::function<void(Result&&)>;
 struct Page {
     std::size_t offset = 0;
     std::size_t count = SIZE_MAX;
+    std::string asker{};  ///< of AMQP requests, the address for the answer: pages belong together
 };
 
 /// The node as the agent sees it. Every call's `done` is called exactly once, on the agent's

@@ -218,11 +218,12 @@ void query(Context& context, const ExchangePtr& exchange) {
             return known_columns(asked.names, {type}).empty();
         });
     }
-    const Page page{.offset = *offset, .count = *count};
+    const Page page{.offset = *offset, .count = *count, .asker = exchange->request().reply_to};
     Source& source = context.source;
     if (types.size() == 1) {
         // One row more than a response takes: enough to see that there are too many.
-        const Page some{.offset = page.offset, .count = std::min(page.count, kRowsMax + 1)};
+        Page some = page;
+        some.count = std::min(page.count, kRowsMax + 1);
         context.directory.page(
             *types[0],
             some,

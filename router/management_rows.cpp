@@ -166,7 +166,8 @@ mgmt::Row connection_row(const link::ConnectionRow& connection,
     return row;
 }
 
-using CountersByHash = std::unordered_map<routing::AddressHash, link::AddressCounters>;
+using CountersByHash = AddressesTaken::CountersByHash;
+using TowardsByHash = AddressesTaken::TowardsByHash;
 
 CountersByHash sum_addresses(const Snapshots::Parts& parts) {
     CountersByHash sums;
@@ -186,10 +187,6 @@ CountersByHash sum_addresses(const Snapshots::Parts& parts) {
     }
     return sums;
 }
-
-// Of each address, by router: workers count apart.
-using TowardsByHash =
-    std::unordered_map<routing::AddressHash, std::map<routing::RouterId, std::uint64_t>>;
 
 TowardsByHash sum_towards(const Snapshots::Parts& parts) {
     TowardsByHash sums;
@@ -335,30 +332,52 @@ std::vector<mgmt::Row> link_rows(const Snapshots::Parts& parts,
     return rows;
 }
 
-std::vector<mgmt::Row> connection_rows(const Snapshots::Parts& parts, const RowTimes& times) {
+std::vector<mgmt::Row> connection_rows(const Snapshots::Parts& parts,
+                                       const RowTimes& times,
+                                       const mgmt::Page& page) {
     const mgmt::EntityType& type = mgmt::type_of("connection");
-    std::vector<mgmt::Row> rows;
+    std::vector<const link::ConnectionRow*> in_order;
     for (const auto& part : parts) {
         for (const link::ConnectionRow& connection : part->connections) {
-            rows.push_back(connection_row(connection, type, times));
+            in_order.push_back(&connection);
         }
+    }
+    std::ranges::sort(in_order, {}, &link::ConnectionRow::number);
+    const std::size_t first = std::min(page.offset, in_order.size());
+    const std::size_t end = first + std::min(page.count, in_order.size() - first);
+    std::vector<mgmt::Row> rows;
+    for (std::size_t i = first; i < end; ++i) {
+        rows.push_back(connection_row(*in_order[i], type, times));
     }
     return rows;
 }
 
-std::vector<mgmt::Row> address_rows(const Snapshots::Parts& parts,
-                                    const RouterNumbers& routers,
-                                    const routing::ForwardingTable& table) {
+AddressesTaken::AddressesTaken(const Snapshots::Parts& parts,
+                               RouterNumbers routers,
+                               std::shared_ptr<const routing::ForwardingTable> table)
+    : routers_(std::move(routers)),
+      table_(std::move(table)),
+      sums_(sum_addresses(parts)),
+      towards_(sum_towards(parts)) {
+    table_->for_each(
+        [this](const routing::AddressRoute& address) { in_order_.push_back(&address); });
+    std::ranges::sort(in_order_, {}, &routing::AddressRoute::key);
+}
+
+std::vector<mgmt::Row> AddressesTaken::rows(const mgmt::Page& page) const {
     const mgmt::EntityType& type = mgmt::type_of("router.address");
-    const CountersByHash sums = sum_addresses(parts);
-    const TowardsByHash towards = sum_towards(parts);
+    const std::size_t first = std::min(page.offset, in_order_.size());
+    const std::size_t end = first + std::min(page.count, in_order_.size() - first);
     std::vector<mgmt::Row> rows;
-    table.for_each([&](const routing::AddressRoute& address) {
-        const auto found = sums.find(address.hash);
-        rows.push_back(address_row(
-            address, found == sums.end() ? link::AddressCounters{} : found->second, table, type));
-        rows.back().set("transitOutstanding", transit_outstanding(address, towards, routers));
-    });
+    for (std::size_t i = first; i < end; ++i) {
+        const routing::AddressRoute& address = *in_order_[i];
+        const auto found = sums_.find(address.hash);
+        rows.push_back(address_row(address,
+                                   found == sums_.end() ? link::AddressCounters{} : found->second,
+                                   *table_,
+                                   type));
+        rows.back().set("transitOutstanding", transit_outstanding(address, towards_, routers_));
+    }
     return rows;
 }
 

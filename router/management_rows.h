@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
@@ -57,10 +59,35 @@ class RouterNumbers {
 std::vector<mgmt::Row> link_rows(const Snapshots::Parts& parts,
                                  const RouterNumbers& routers,
                                  mgmt::Page page);
-std::vector<mgmt::Row> connection_rows(const Snapshots::Parts& parts, const RowTimes& times);
-std::vector<mgmt::Row> address_rows(const Snapshots::Parts& parts,
-                                    const RouterNumbers& routers,
-                                    const routing::ForwardingTable& table);
+/// In the order in which they came.
+std::vector<mgmt::Row> connection_rows(const Snapshots::Parts& parts,
+                                       const RowTimes& times,
+                                       const mgmt::Page& page);
+
+/// Addresses of one moment, in the order of their keys; rows are made of a page at a time.
+class AddressesTaken {
+  public:
+    AddressesTaken(const Snapshots::Parts& parts,
+                   RouterNumbers routers,
+                   std::shared_ptr<const routing::ForwardingTable> table);
+
+    [[nodiscard]] std::size_t count() const { return in_order_.size(); }
+
+    [[nodiscard]] std::vector<mgmt::Row> rows(const mgmt::Page& page) const;
+
+    // Sums of what workers count apart.
+    using CountersByHash = std::unordered_map<routing::AddressHash, link::AddressCounters>;
+    using TowardsByHash =
+        std::unordered_map<routing::AddressHash, std::map<routing::RouterId, std::uint64_t>>;
+
+  private:
+    RouterNumbers routers_;
+    std::shared_ptr<const routing::ForwardingTable> table_;
+    std::vector<const routing::AddressRoute*> in_order_;  // the table's
+    CountersByHash sums_;
+    TowardsByHash towards_;
+};
+
 std::vector<mgmt::Row> node_rows(const routing::NodeView& view,
                                  const routing::ForwardingTable& table,
                                  const RowTimes& times);

@@ -12,9 +12,6 @@ namespace amqmesh::router {
 
 namespace {
 
-// A client that asks for the next page later than this gets it from a new snapshot.
-constexpr routing::Time kPagesLimit = 5 * routing::kSecond;
-
 mgmt::Result failed(mgmt::Code code, std::string text) {
     return {code, std::move(text), std::nullopt};
 }
@@ -71,43 +68,23 @@ mgmt::ResultDone logged(const char* code, const mgmt::Row& row, mgmt::ResultDone
     };
 }
 
-// What the workers told is freed where the rows are made of it: with many, that takes as long.
-template <typename MakeRows>
-void in_background(mgmt::Background& background,
-                   Snapshots::Parts&& parts,
-                   MakeRows make_rows,
-                   mgmt::RowsDone done) {
-    offload(
-        background,
-        [make_rows, parts = std::make_shared<Snapshots::Parts>(std::move(parts))] {
-            const Snapshots::Parts taken = std::move(*parts);
-            return make_rows(taken);
-        },
-        [done = std::move(done)](std::vector<mgmt::Row>&& rows) { done(std::move(rows)); });
+RowPagesPtr pages_of(std::size_t count,
+                     std::function<std::vector<mgmt::Row>(const mgmt::Page&)> rows) {
+    return std::make_shared<const RowPages>(RowPages{count, std::move(rows)});
 }
 
 }  // namespace
-
-std::size_t LinksTaken::count() const {
-    std::size_t count = 0;
-    for (const auto& part : parts) {
-        count += part->links.size();
-    }
-    return count;
-}
 
 void ManagementSource::query(const mgmt::EntityType& type, mgmt::RowsDone done) {
     const RowTimes times{now_, parts_.started, parts_.wall_clock_ms};
     const Configuration& configuration = *parts_.configuration;
     const auto table = *parts_.table;
+    if (take_pages(type,
+                   [this, done](RowPagesPtr pages) { answer_page(std::move(pages), {}, done); })) {
+        return;
+    }
     if (type.name == "router") {
         query_router(std::move(done));
-    } else if (type.name == "router.link") {
-        query_links({}, std::move(done));
-    } else if (type.name == "connection") {
-        query_connections(std::move(done));
-    } else if (type.name == "router.address") {
-        query_addresses(std::move(done));
     } else if (type.name == "policy") {
         parts_.snapshots->take({.connections = true},
                                [this, done = std::move(done)](const Snapshots::Parts& parts) {
@@ -154,66 +131,105 @@ void ManagementSource::query_router(mgmt::RowsDone done) {
                            });
 }
 
+// There can be very many rows: workers are asked once per query, not once per page.
 void ManagementSource::query_page(const mgmt::EntityType& type,
                                   mgmt::Page page,
                                   mgmt::RowsDone done) {
-    if (type.name == "router.link") {
-        query_links(page, std::move(done));
-    } else {
+    const auto answer = [this, &type, page, done](RowPagesPtr pages, bool fresh) {
+        // A page that is not full is the last one; after a full one, clients ask again.
+        const bool last = page.offset > pages->count || page.count > pages->count - page.offset;
+        if (last) {
+            pages_.drop(type.name, page.asker);
+        } else if (fresh) {
+            pages_.keep(type.name, page.asker, pages, now_);
+        }
+        answer_page(std::move(pages), page, done);
+    };
+    RowPagesPtr known = page.offset > 0 ? pages_.find(type.name, page.asker, now_) : RowPagesPtr{};
+    if (known) {
+        answer(std::move(known), false);
+    } else if (!take_pages(type, [answer](RowPagesPtr pages) { answer(std::move(pages), true); })) {
         mgmt::Source::query_page(type, page, std::move(done));
     }
 }
 
-void ManagementSource::query_connections(mgmt::RowsDone done) {
+// To make many rows takes long, and so does freeing what they were made of.
+void ManagementSource::answer_page(RowPagesPtr pages, const mgmt::Page& page, mgmt::RowsDone done) {
+    offload(
+        background(),
+        [pages = std::move(pages), page]() mutable {
+            const RowPagesPtr perhaps_last_holder = std::move(pages);
+            return perhaps_last_holder->rows(page);
+        },
+        [done = std::move(done)](std::vector<mgmt::Row>&& rows) { done(std::move(rows)); });
+}
+
+void ManagementSource::forget_old_pages() {
+    std::vector<RowPagesPtr> old = pages_.take_old(now_);
+    if (!old.empty()) {
+        background().run([old = std::move(old)]() mutable { old.clear(); }, [] {});
+    }
+}
+
+bool ManagementSource::take_pages(const mgmt::EntityType& type, PagesDone done) {
+    if (type.name == "router.link") {
+        take_links(std::move(done));
+    } else if (type.name == "connection") {
+        take_connections(std::move(done));
+    } else if (type.name == "router.address") {
+        take_addresses(std::move(done));
+    } else {
+        return false;
+    }
+    return true;
+}
+
+void ManagementSource::take_links(PagesDone done) {
+    parts_.snapshots->take(
+        {.links = true}, [this, done = std::move(done)](Snapshots::Parts& parts) {
+            std::size_t count = 0;
+            for (const auto& part : parts) {
+                count += part->links.size();
+            }
+            done(pages_of(count,
+                          [taken = std::make_shared<const Snapshots::Parts>(std::move(parts)),
+                           routers = router_numbers()](const mgmt::Page& page) {
+                              return link_rows(*taken, routers, page);
+                          }));
+        });
+}
+
+void ManagementSource::take_connections(PagesDone done) {
     parts_.snapshots->take(
         {.connections = true}, [this, done = std::move(done)](Snapshots::Parts& parts) {
+            std::size_t count = 0;
+            for (const auto& part : parts) {
+                count += part->connections.size();
+            }
             const RowTimes times{now_, parts_.started, parts_.wall_clock_ms};
-            in_background(
-                background(),
-                std::move(parts),
-                [times](const Snapshots::Parts& taken) { return connection_rows(taken, times); },
-                done);
+            done(pages_of(
+                count,
+                [taken = std::make_shared<const Snapshots::Parts>(std::move(parts)),
+                 times](const mgmt::Page& page) { return connection_rows(*taken, times, page); }));
         });
 }
 
-void ManagementSource::query_addresses(mgmt::RowsDone done) {
+void ManagementSource::take_addresses(PagesDone done) {
     parts_.snapshots->take(
         {.addresses = true}, [this, done = std::move(done)](Snapshots::Parts& parts) {
-            in_background(
+            offload(
                 background(),
-                std::move(parts),
-                [routers = router_numbers(), table = *parts_.table](const Snapshots::Parts& taken) {
-                    return address_rows(taken, routers, *table);
+                [shared = std::make_shared<Snapshots::Parts>(std::move(parts)),
+                 routers = router_numbers(),
+                 table = *parts_.table] {
+                    const Snapshots::Parts taken = std::move(*shared);
+                    auto addresses = std::make_shared<const AddressesTaken>(taken, routers, table);
+                    return pages_of(addresses->count(), [addresses](const mgmt::Page& page) {
+                        return addresses->rows(page);
+                    });
                 },
-                done);
+                [done](RowPagesPtr&& pages) { done(std::move(pages)); });
         });
-}
-
-// There can be very many links: workers are asked once per query, not once per page.
-void ManagementSource::query_links(mgmt::Page page, mgmt::RowsDone done) {
-    const auto answer = [this, page, done = std::move(done)] {
-        auto taken = links_;
-        if (page.count >= taken->count() || page.offset >= taken->count() - page.count) {
-            links_.reset();  // that is the last page
-        }
-        offload(
-            background(),
-            [taken = std::move(taken), page]() mutable {
-                const auto last_holder = std::move(taken);
-                return link_rows(last_holder->parts, last_holder->routers, page);
-            },
-            [done](std::vector<mgmt::Row>&& rows) { done(std::move(rows)); });
-    };
-    const bool goes_on = page.offset > 0 && links_ != nullptr;
-    if (goes_on && now_ - links_taken_ <= kPagesLimit) {
-        answer();
-        return;
-    }
-    parts_.snapshots->take({.links = true}, [this, answer](Snapshots::Parts& parts) {
-        links_ = std::make_shared<const LinksTaken>(LinksTaken{std::move(parts), router_numbers()});
-        links_taken_ = now_;
-        answer();
-    });
 }
 
 void ManagementSource::create(const mgmt::EntityType& type, mgmt::Row row, mgmt::ResultDone done) {

@@ -9,6 +9,7 @@
 #include "router/configuration.h"
 #include "router/management_rows.h"
 #include "router/node_driver.h"
+#include "router/page_store.h"
 #include "router/snapshots.h"
 #include "routing/forwarding_table.h"
 
@@ -42,14 +43,6 @@ class EndpointAdmin {
     virtual mgmt::Reloaded reload() = 0;
 };
 
-/// Links of one moment; shared with the thread that makes rows of them.
-struct LinksTaken {
-    Snapshots::Parts parts;
-    RouterNumbers routers;
-
-    [[nodiscard]] std::size_t count() const;
-};
-
 class ManagementSource : public mgmt::Source {
   public:
     /// None is owned; all outlive the source.
@@ -73,7 +66,12 @@ class ManagementSource : public mgmt::Source {
     explicit ManagementSource(Parts parts) : parts_(std::move(parts)) {}
 
     /// Ages and uptimes in rows are counted up to here.
-    void set_now(routing::Time now) { now_ = now; }
+    void set_now(routing::Time now) {
+        now_ = now;
+        if (!pages_.empty()) {
+            forget_old_pages();
+        }
+    }
 
     [[nodiscard]] routing::Time now() const { return now_; }
 
@@ -95,9 +93,14 @@ class ManagementSource : public mgmt::Source {
     void asked(std::string_view operation, std::string_view type, std::string_view which) override;
 
   private:
-    void query_links(mgmt::Page page, mgmt::RowsDone done);
-    void query_connections(mgmt::RowsDone done);
-    void query_addresses(mgmt::RowsDone done);
+    using PagesDone = std::function<void(RowPagesPtr)>;
+    void take_links(PagesDone done);
+    void take_connections(PagesDone done);
+    void take_addresses(PagesDone done);
+    /// What a page may be cut from; false for types that are few.
+    bool take_pages(const mgmt::EntityType& type, PagesDone done);
+    void answer_page(RowPagesPtr pages, const mgmt::Page& page, mgmt::RowsDone done);
+    void forget_old_pages();
     [[nodiscard]] RouterNumbers router_numbers() const;
     mgmt::Result create_address(mgmt::Row&& row);
     [[nodiscard]] std::optional<std::ptrdiff_t> place_of_address(const mgmt::Row& row) const;
@@ -116,9 +119,7 @@ class ManagementSource : public mgmt::Source {
 
     Parts parts_;
     routing::Time now_ = 0;
-    // Links of a query whose first page was asked for at `links_taken_`, for the next pages.
-    std::shared_ptr<const LinksTaken> links_;
-    routing::Time links_taken_ = 0;
+    PageStore pages_;
 };
 
 }  // namespace amqmesh::router

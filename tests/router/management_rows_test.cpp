@@ -88,7 +88,8 @@ TEST(ManagementRows, TransitOutstandingAddsUpWorkers) {
     Snapshots::Parts parts = parts_with(std::move(one));
     parts.push_back(std::make_unique<link::PlaneSnapshot>(std::move(two)));
     std::map<std::string, mgmt::Value> shown;
-    for (const mgmt::Row& row : address_rows(parts, RouterNumbers{mesh()}, *table)) {
+    const AddressesTaken taken{parts, RouterNumbers{mesh()}, table};
+    for (const mgmt::Row& row : taken.rows({})) {
         shown.emplace(row.text("key"), row.at("transitOutstanding"));
     }
     EXPECT_EQ(shown.at("M0balanced"), list({1, 0, 7}));

@@ -382,5 +382,59 @@ class ToolChanges(ToolsMeshTest):
                                      identity=self.management.query("connection", "identity")[0]["identity"]))
 
 
+class Pages(ToolsMeshTest):
+    """Pages that follow each other are of one moment, whoever else asks and whatever comes and goes."""
+
+    names = "A"
+
+    def page(self, asker, entity_type, offset, count=10):
+        body = asker.ask("QUERY", {"attributeNames": ["identity"]}, type="org.amqp.management", name="self",
+                         entityType=PREFIX + entity_type, offset=offset, count=count)
+        return [row[0] for row in body["results"]]
+
+    def rest(self, asker, entity_type):
+        rows, offset = [], 10
+        while True:
+            page = self.page(asker, entity_type, offset)
+            rows += page
+            if len(page) < 10:
+                return rows
+            offset += 10
+
+    def show_the_same_rows(self, entity_type, come, go):
+        other = Management(self.clients.connect(self.shared.nodes["A"]))
+
+        def identities():
+            return [row["identity"] for row in self.management.query(entity_type, "identity")]
+        there = len(identities())
+        leaving = [come(f"pages/{entity_type}/{number}") for number in range(30)]
+        self.wait_for(lambda: len(identities()) == there + 30, "all rows")
+        before = identities()
+        first = self.page(self.management, entity_type, 0)
+        for one in leaving[:15]:
+            go(one)
+        come(f"pages/{entity_type}/late")
+        self.assertEqual(10, len(self.page(other, entity_type, 0)))
+        rows = first + self.rest(self.management, entity_type)
+        self.assertEqual(before, rows)
+        self.assertNotEqual(before, identities())
+
+    def detach(self, receiver):
+        receiver.detach()
+        self.clients.wait(lambda: receiver.closed, "the detach")
+
+    def test_of_links(self):
+        self.show_the_same_rows("router.link", self.clients.connect(self.shared.nodes["A"]).receiver, self.detach)
+
+    def test_of_addresses(self):
+        self.show_the_same_rows("router.address", self.clients.connect(self.shared.nodes["A"]).receiver, self.detach)
+        keys = [row["identity"] for row in self.management.query("router.address", "identity")]
+        self.assertEqual(sorted(keys), keys)
+
+    def test_of_connections(self):
+        self.show_the_same_rows("connection", lambda _: self.clients.connect(self.shared.nodes["A"]),
+                                lambda connection: connection.close())
+
+
 if __name__ == "__main__":
     unittest.main()
