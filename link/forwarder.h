@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -418,6 +419,10 @@ class Forwarder {
     void dequeue(OutgoingLink& link, std::uint32_t out_slot);
     void leave_priority(OutgoingLink& link, std::uint32_t out_slot);
     void remove(DeliveryList& list, std::uint32_t out_slot);
+    /// The multicast copies that are on the list now; what is done to one may end others, which are
+    /// then left out.
+    void for_each_multicast(const DeliveryList& list,
+                            const std::function<void(std::uint32_t, OutgoingDelivery&)>& visit);
     Record record_for(RecordKind kind, const OutgoingDelivery& out) const;
     [[gnu::noinline]] void post(std::uint16_t worker,
                                 const Record& record,

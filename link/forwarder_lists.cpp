@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace amqmesh::link {
 
@@ -86,6 +87,21 @@ void Forwarder::remove(DeliveryList& list, std::uint32_t out_slot) {
         list.tail = out.previous;
     }
     --list.size;
+}
+
+void Forwarder::for_each_multicast(
+    const DeliveryList& list, const std::function<void(std::uint32_t, OutgoingDelivery&)>& visit) {
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> found;  // slot, generation
+    for (auto slot = list.head; slot != kNoSlot; slot = plane_.outgoing.at(slot).next) {
+        if (plane_.outgoing.at(slot).multicast) {
+            found.emplace_back(slot, plane_.outgoing.generation(slot));
+        }
+    }
+    for (const auto& [slot, generation] : found) {
+        if (auto* out = plane_.outgoing.find(slot, generation)) {
+            visit(slot, *out);
+        }
+    }
 }
 
 }  // namespace amqmesh::link

@@ -97,23 +97,13 @@ std::optional<Time> Forwarder::tick_silence() {
 }
 
 void Forwarder::give_up_unanswered(Connection& connection, OutgoingLink& link) {
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> given_up;  // slot, generation
-    for (auto slot = link.sent.head; slot != kNoSlot; slot = plane_.outgoing.at(slot).next) {
-        if (plane_.outgoing.at(slot).multicast) {
-            given_up.emplace_back(slot, plane_.outgoing.generation(slot));
-        }
-    }
-    for (const auto& [slot, generation] : given_up) {
-        auto* out = plane_.outgoing.find(slot, generation);
-        if (out == nullptr) {
-            continue;
-        }
+    for_each_multicast(link.sent, [&](std::uint32_t slot, OutgoingDelivery& out) {
         remove(link.sent, slot);
-        count_left(link, *out);
-        connection.engine().settle_outgoing(out->session, out->delivery_id, {});
+        count_left(link, out);
+        connection.engine().settle_outgoing(out.session, out.delivery_id, {});
         ++plane_.counters.stalled;
         conclude(slot, modified_failed());
-    }
+    });
 }
 
 }  // namespace amqmesh::link

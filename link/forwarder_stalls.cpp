@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 namespace amqmesh::link {
 
@@ -92,24 +91,14 @@ std::optional<Time> Forwarder::tick_stalls() {
 }
 
 void Forwarder::give_up_waiting(Connection& connection, LinkIndex index, OutgoingLink& link) {
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> given_up;  // slot, generation
-    for (auto slot = link.waiting.head; slot != kNoSlot; slot = plane_.outgoing.at(slot).next) {
-        if (plane_.outgoing.at(slot).multicast) {
-            given_up.emplace_back(slot, plane_.outgoing.generation(slot));
-        }
-    }
-    for (const auto& [slot, generation] : given_up) {
-        auto* out = plane_.outgoing.find(slot, generation);
-        if (out == nullptr) {
-            continue;
-        }
-        const bool begun = out->stage == OutgoingDelivery::Stage::kSending;
+    for_each_multicast(link.waiting, [&](std::uint32_t slot, OutgoingDelivery& out) {
+        const bool begun = out.stage == OutgoingDelivery::Stage::kSending;
         dequeue(link, slot);
         if (begun) {
             connection.engine().abort_delivery(index);
         }
         give_up(slot, begun);
-    }
+    });
     plane_.touch(connection);
     pump(connection, index);  // a drain may have waited for them
 }
