@@ -48,7 +48,9 @@ Connection::Connection(
       id_(id),
       options_(options),
       engine_(options.engine, *this, plane.pool, now),
-      last_life_(now) {}
+      last_life_(now),
+      last_output_(now),
+      last_tick_(now) {}
 
 Connection::~Connection() = default;
 
@@ -121,7 +123,7 @@ void Connection::on_transfer(Transfer& transfer) {
     last_delivery_at_ = plane_.now;
     if (link->purpose == LinkPurpose::kControl) {
         receive_control(*link, transfer);
-    } else {
+    } else if (!given_up_) {
         forwarder_.on_transfer(*this, *link, transfer);
     }
 }

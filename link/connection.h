@@ -73,6 +73,13 @@ class Connection final : public EngineEvents {
     /// Life signs for the routing core: reports Alive when bytes came since the last call.
     void report_life();
 
+    /// Bytes went out to the peer.
+    void note_output(Time now);
+    /// The connection's timers are looked at, as they are in time for each heartbeat.
+    void note_tick(Time now);
+    /// Nothing follows what has arrived from the peer by now.
+    void peer_ended(Time now);
+
     /// Answers the attach of a consumer that all workers know of by now.
     void answer_receiver(LinkIndex link, const Terminus& source, const Terminus& target);
 
@@ -123,6 +130,8 @@ class Connection final : public EngineEvents {
     void maybe_report_control_up();
     void receive_control(IncomingLink& link, Transfer& transfer);
     void pump_control();
+    [[nodiscard]] Time patience() const;
+    [[nodiscard]] bool stood_still(Time now) const;
 
     Plane& plane_;
     Forwarder& forwarder_;
@@ -136,6 +145,9 @@ class Connection final : public EngineEvents {
     bool closed_ = false;
     Time opened_at_ = 0;
     Time last_life_ = 0;
+    Time last_output_ = 0;
+    Time last_tick_ = 0;
+    Time woke_at_ = 0;  // after it had stood still; 0: never
     Time last_delivery_at_ = 0;
     std::uint32_t sessions_ = 0;
     bool traced_ = false;
@@ -150,6 +162,7 @@ class Connection final : public EngineEvents {
     LinkIndex short_lane_ = kNoLink;
     bool control_in_ = false;
     bool control_reported_ = false;
+    bool given_up_ = false;
 
     struct StreamLane {
         LinkIndex link = 0;

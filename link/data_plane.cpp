@@ -92,6 +92,10 @@ void DataPlane::input_done(ConnectionId id, std::size_t count, Time now) {
     impl_->plane.touch(connection);
 }
 
+void DataPlane::peer_ended(ConnectionId id, Time now) {
+    impl_->at(id).peer_ended(now);
+}
+
 void DataPlane::input_closed(ConnectionId id, std::string_view why, Time now) {
     impl_->plane.now = now;
     auto& connection = impl_->at(id);
@@ -109,7 +113,9 @@ std::size_t DataPlane::output(ConnectionId id, std::span<iovec> slices) {
 
 void DataPlane::output_done(ConnectionId id, std::size_t bytes, Time now) {
     impl_->plane.now = now;
-    impl_->at(id).engine().output_done(bytes);
+    auto& connection = impl_->at(id);
+    connection.note_output(now);
+    connection.engine().output_done(bytes);
 }
 
 bool DataPlane::has_output(ConnectionId id) const {
@@ -123,6 +129,7 @@ bool DataPlane::finished(ConnectionId id) const {
 std::optional<Time> DataPlane::tick(ConnectionId id, Time now) {
     impl_->plane.now = now;
     auto& connection = impl_->at(id);
+    connection.note_tick(now);
     const auto next = connection.engine().tick(now);
     if (connection.engine().has_output()) {
         impl_->plane.touch(connection);

@@ -61,6 +61,7 @@ struct ConnectionOptions {
     std::uint32_t link_capacity = kDefaultLinkCapacity;  ///< credit given to a sender
     routing::Cost cost = 1;                              ///< inter-router only
     std::uint32_t heartbeat_ms = 300;  ///< inter-router only: life signs while idle
+    std::uint32_t detect_mult = 3;     ///< inter-router only: neighbours wait for so many of them
     std::string host;                  ///< shown by management
     std::uint64_t number = 0;          ///< management identity, unique in the process
     std::uint64_t owner = 0;           ///< comes back in the reports: which connector or listener
@@ -80,6 +81,8 @@ class DataPlane {
     // Bytes of one connection. `id` must be live: from open() to forget().
     std::span<std::byte> input_space(ConnectionId id);
     void input_done(ConnectionId id, std::size_t count, Time now);
+    /// The peer sends nothing any more; what it has sent may still be brought. Optional.
+    void peer_ended(ConnectionId id, Time now);
     void input_closed(ConnectionId id, std::string_view why, Time now);
     [[nodiscard]] bool input_ended(ConnectionId id) const;
     std::size_t output(ConnectionId id, std::span<iovec> slices);

@@ -177,6 +177,39 @@ void Connection::pump_control() {
     }
 }
 
+// Problem: a node that stood still for a while has messages in its sockets that its neighbours gave
+//          up long ago: they count as `modified`, and what followed them went another way. Sent on
+//          now they would come behind what was sent after them, or a second time.
+// Model:   a neighbour waits for as long as we promised to write at least once (ROUTING 1.9). When
+//          that has passed without a byte from here, the timer of the next heartbeat is overdue (so
+//          it is not a slow network that takes no more) and the neighbour has closed meanwhile,
+//          then no message is taken that comes before its end. Outcomes are: they are still true.
+// Else:    whoever has not closed may have stood still as well, with the whole machine; all goes on
+//          with it then.
+Time Connection::patience() const {
+    return Time{options_.heartbeat_ms} * options_.detect_mult * routing::kMillisecond;
+}
+
+bool Connection::stood_still(Time now) const {
+    const Time heartbeat = Time{options_.heartbeat_ms} * routing::kMillisecond;
+    return control_reported_ && now > last_output_ + patience() &&
+           now > last_tick_ + heartbeat * 3 / 2;  // jitter is a tenth
+}
+
+void Connection::note_output(Time now) {
+    woke_at_ = stood_still(now) ? now : woke_at_;
+    last_output_ = now;
+}
+
+void Connection::note_tick(Time now) {
+    woke_at_ = stood_still(now) ? now : woke_at_;
+    last_tick_ = now;
+}
+
+void Connection::peer_ended(Time now) {
+    given_up_ = stood_still(now) || (woke_at_ != 0 && now < woke_at_ + patience());
+}
+
 void Connection::report_life() {
     const auto heard = engine_.last_received();
     if (control_reported_ && heard != last_life_) {

@@ -65,7 +65,9 @@ void AmqpSocket::on_event(const Poller::Event& event) {
     if (event.writable && std::exchange(full_, false) && state_ == State::kOpen) {
         host_.touched(*this);
     }
-    all_sent_ = all_sent_ || event.ended;
+    if (event.ended && !std::exchange(all_sent_, true) && state_ == State::kOpen) {
+        host_.plane().peer_ended(id_, now());
+    }
     readable_ = readable_ || event.readable || event.ended;
     read();
 }

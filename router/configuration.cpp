@@ -511,6 +511,7 @@ link::ConnectionOptions connection_options(const Configuration& node,
     options.link_capacity = endpoint.link_capacity;
     options.cost = endpoint.cost;
     options.heartbeat_ms = node.heartbeat_ms;
+    options.detect_mult = node.detect_mult;
     link::EngineConfig& engine = options.engine;
     engine.container_id = node.id;
     engine.initiator = initiator;

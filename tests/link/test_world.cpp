@@ -190,6 +190,17 @@ void TestWorld::cut(TestNode& a, TestNode& b) {
     }
 }
 
+void TestWorld::end(TestNode& from, TestNode& to) {
+    for (auto& pipe : pipes_) {
+        for (auto* end : {&pipe.a, &pipe.b}) {
+            const auto& other = end == &pipe.a ? pipe.b : pipe.a;
+            if (!pipe.cut && end->node == &to && other.node == &from) {
+                to.plane(end->id.worker).peer_ended(end->id, now);
+            }
+        }
+    }
+}
+
 bool TestWorld::move(End& from, End& to) {
     std::array<iovec, 16> slices{};
     auto* plane = from.node != nullptr ? &from.node->plane(from.id.worker) : nullptr;

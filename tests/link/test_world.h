@@ -95,6 +95,8 @@ class TestWorld {
     /// Cuts the TCP connection of a client or between two nodes.
     void cut(TestClient& client);
     void cut(TestNode& a, TestNode& b);
+    /// `from` has closed its side of the link: `to` knows, before it gets what is under way.
+    void end(TestNode& from, TestNode& to);
     /// Until nothing moves. Fails the test after a bounded number of rounds.
     void run();
     /// One round of that. True when anything moved.
