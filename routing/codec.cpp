@@ -218,6 +218,18 @@ Fault decode_lsp(std::string_view body, const Limits& limits, Lsp& out) {
     return Fault::kNone;
 }
 
+RouterId leading_rid(std::string_view body) {
+    constexpr char kTag = 0x09;  // field 1, fixed64
+    if (body.size() < 1 + sizeof(RouterId) || body[0] != kTag) {
+        return 0;
+    }
+    RouterId rid = 0;
+    for (std::size_t i = sizeof rid; i > 0; --i) {
+        rid = (rid << 8U) | static_cast<unsigned char>(body[i]);
+    }
+    return rid;
+}
+
 Fault decode_delta(std::string_view body, const Limits& limits, AddressDelta& out) {
     wire::AddressDelta in;
     if (!parse(in, body) || in.rid() == 0 || !valid_order_key(in.incarnation(), in.seq()) ||
@@ -279,18 +291,18 @@ std::string encode(const Hello& in) {
     return serialize(envelope);
 }
 
-std::string encode(const Flood& in) {
+std::string encode(Flood in) {
     wire::Envelope envelope = make_envelope();
     wire::Flood& out = *envelope.mutable_flood();
-    for (const FloodedLsp& lsp : in.lsps) {
+    for (FloodedLsp& lsp : in.lsps) {
         wire::FloodedLsp& item = *out.add_lsp();
-        item.set_body(lsp.body);
+        item.set_body(std::move(lsp.body));
         item.set_lifetime_ms(lsp.lifetime_ms);
         item.set_hash(lsp.hash);
     }
-    for (const FloodedDelta& delta : in.deltas) {
+    for (FloodedDelta& delta : in.deltas) {
         wire::FloodedDelta& item = *out.add_delta();
-        item.set_body(delta.body);
+        item.set_body(std::move(delta.body));
         item.set_hash(delta.hash);
     }
     return serialize(envelope);

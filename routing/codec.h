@@ -20,10 +20,12 @@ inline constexpr std::uint32_t kBuckets = 256;
 
 Fault decode(std::string_view bytes, const Limits& limits, Message& out);
 Fault decode_lsp(std::string_view body, const Limits& limits, Lsp& out);
+/// Whose LSP this is, told by the first bytes, as encode_lsp() writes them; 0: not told there.
+RouterId leading_rid(std::string_view body);
 Fault decode_delta(std::string_view body, const Limits& limits, AddressDelta& out);
 
 std::string encode(const Hello& hello);
-std::string encode(const Flood& flood);
+std::string encode(Flood flood);
 std::string encode(const Summary& summary);
 std::string encode(const Request& request);
 std::string encode(const Goodbye& goodbye);

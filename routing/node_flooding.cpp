@@ -48,7 +48,30 @@ void Node::Impl::on_flood(Adjacency& adjacency, Flood& flood) {
     }
 }
 
+// The record whose very bytes these are. Most of what comes while news spreads is such a copy, and
+// was looked through when the first one came.
+Lsdb::Slot Node::Impl::copy_of(const FloodedLsp& flooded) const {
+    const Slot slot = lsdb_.find(leading_rid(flooded.body));
+    const bool same = slot != Lsdb::kNone && lsdb_.at(slot).hash == flooded.hash &&
+                      lsdb_.at(slot).body == flooded.body;
+    return same ? slot : Lsdb::kNone;
+}
+
+void Node::Impl::on_duplicate(Adjacency& adjacency, Slot slot) {
+    if (slot != self_) {
+        ++counters_.lsp_duplicate;
+        if (adjacency.queue.owes_lsp(slot)) {
+            mark(Mark::kCrossing);
+        }
+    }
+    adjacency.queue.lsp_known(slot, lsdb_.at(slot).stamp);
+}
+
 Fault Node::Impl::on_lsp(Adjacency& adjacency, FloodedLsp& flooded) {
+    if (const Slot slot = copy_of(flooded); slot != Lsdb::kNone) {
+        on_duplicate(adjacency, slot);
+        return Fault::kNone;
+    }
     Lsp lsp;
     if (hash_bytes(flooded.body) != flooded.hash) {
         return Fault::kMalformed;
@@ -66,11 +89,7 @@ Fault Node::Impl::on_lsp(Adjacency& adjacency, FloodedLsp& flooded) {
     const Slot slot = lsdb_.find(lsp.rid);
     const int order = lsdb_.compare(slot, lsp.incarnation, lsp.seq, flooded.hash);
     if (order == 0) {
-        ++counters_.lsp_duplicate;
-        if (adjacency.queue.owes_lsp(slot)) {
-            mark(Mark::kCrossing);
-        }
-        adjacency.queue.lsp_known(slot, lsdb_.at(slot).stamp);
+        on_duplicate(adjacency, slot);
         return Fault::kNone;
     }
     if (order > 0) {
@@ -131,7 +150,7 @@ void Node::Impl::store_lsp(Adjacency& from, Lsp lsp, FloodedLsp& flooded) {
 void Node::Impl::on_own_lsp(Adjacency& adjacency, const Lsp& lsp, std::uint64_t hash) {
     const int order = lsdb_.compare(self_, lsp.incarnation, lsp.seq, hash);
     if (order == 0) {
-        adjacency.queue.lsp_known(self_, lsdb_.at(self_).stamp);
+        on_duplicate(adjacency, self_);
         return;
     }
     if (lsp.life != life_) {
@@ -382,7 +401,7 @@ bool Node::Impl::send_records(Adjacency& adjacency) {
     if (flood.lsps.empty() && flood.deltas.empty()) {
         return false;
     }
-    send(adjacency, encode(flood));
+    send(adjacency, encode(std::move(flood)));
     return true;
 }
 

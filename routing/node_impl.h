@@ -97,6 +97,8 @@ struct Node::Impl {
     // node_flooding.cpp
     void on_flood(Adjacency& adjacency, Flood& flood);
     Fault on_lsp(Adjacency& adjacency, FloodedLsp& flooded);
+    [[nodiscard]] Slot copy_of(const FloodedLsp& flooded) const;
+    void on_duplicate(Adjacency& adjacency, Slot slot);
     void store_lsp(Adjacency& from, Lsp lsp, FloodedLsp& flooded);
     void on_own_lsp(Adjacency& adjacency, const Lsp& lsp, std::uint64_t hash);
     void on_fight(const Lsp& lsp);

@@ -80,6 +80,16 @@ TEST(Codec, LspComesBack) {
     EXPECT_TRUE(back.has(lsp_flag::kDraining));
 }
 
+TEST(Codec, AnLspBeginsWithItsRouter) {
+    const std::string body = encode_lsp(
+        {.rid = 0xfedcba9876543210, .incarnation = 1, .seq = 1, .name = "n", .area = "0"});
+    EXPECT_EQ(leading_rid(body), 0xfedcba9876543210);
+    EXPECT_EQ(leading_rid(body.substr(0, 9)), 0xfedcba9876543210);
+    EXPECT_EQ(leading_rid(body.substr(0, 8)), 0U);
+    EXPECT_EQ(leading_rid(body.substr(1)), 0U);
+    EXPECT_EQ(leading_rid(""), 0U);
+}
+
 TEST(Codec, DeltaComesBack) {
     AddressDelta back;
     ASSERT_EQ(decode_delta(encode_delta(delta()), kLimits, back), Fault::kNone);
