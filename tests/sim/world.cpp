@@ -66,16 +66,14 @@ void World::push(Item item) {
 }
 
 void World::run_until(Time time) {
-    while (!queue_.empty() && queue_.top().at <= time) {
+    while (!queue_.empty() && queue_.next_at() <= time) {
         step();
     }
     now_ = std::max(now_, time);
 }
 
 void World::step() {
-    // The heap only gives const access to its top; the item leaves it in the next line.
-    Item item = std::move(const_cast<Item&>(queue_.top()));
-    queue_.pop();
+    Item item = queue_.pop();
     AMQMESH_ASSERT(item.at >= now_);
     now_ = item.at;
     ++totals_.events;
@@ -372,7 +370,7 @@ void World::transmit(std::size_t index, std::size_t from_end, Item item, std::si
     push(std::move(item));
 }
 
-void World::send(std::size_t index, std::size_t from_end, const routing::Send& message) {
+void World::send(std::size_t index, std::size_t from_end, routing::Send& message) {
     Cable& cable = cables_[index];
     Pipe& pipe = cable.pipe[from_end];
     ++totals_.frames;
@@ -380,7 +378,10 @@ void World::send(std::size_t index, std::size_t from_end, const routing::Send& m
     totals_.frame_bytes += message.bytes.size();
     cable.unsettled[from_end] += 1;
     const std::size_t size = message.bytes.size() + kFrameOverhead;
-    Item item = {.kind = Kind::kFrame, .token = message.token, .bytes = message.bytes};
+    if (options_.replay_chance > 0) {
+        pipe.recent.push_back(message.bytes);
+    }
+    Item item = {.kind = Kind::kFrame, .token = message.token, .bytes = std::move(message.bytes)};
     if (options_.bit_flip_chance > 0 && !item.bytes.empty() &&
         random_.chance(options_.bit_flip_chance)) {
         ++totals_.flips;
@@ -388,14 +389,13 @@ void World::send(std::size_t index, std::size_t from_end, const routing::Send& m
         byte = static_cast<char>(static_cast<unsigned char>(byte) ^ (1U << random_.below(8)));
     }
     if (options_.replay_chance > 0) {
-        if (!pipe.recent.empty() && random_.chance(options_.replay_chance)) {
+        const std::size_t older = pipe.recent.size() - 1;
+        if (older > 0 && random_.chance(options_.replay_chance)) {
             ++totals_.replays;
-            Item replay = {.kind = Kind::kFrame,
-                           .bytes = pipe.recent[random_.below(pipe.recent.size())]};
+            Item replay = {.kind = Kind::kFrame, .bytes = pipe.recent[random_.below(older)]};
             const std::size_t replay_size = replay.bytes.size() + kFrameOverhead;
             transmit(index, from_end, std::move(replay), replay_size);
         }
-        pipe.recent.push_back(message.bytes);
         if (pipe.recent.size() > kRecentMax) {
             pipe.recent.pop_front();
         }
@@ -431,7 +431,7 @@ void World::carry_out(std::size_t index) {
     Router& router = routers_[index];
     routing::Effects effects = std::move(effects_);
     effects_ = routing::Effects();
-    for (const routing::Send& message : effects.send) {
+    for (routing::Send& message : effects.send) {
         const auto it = router.cables.find(message.link);
         AMQMESH_ASSERT(it != router.cables.end());
         const auto [cable, end] = it->second;

@@ -10,6 +10,7 @@
 
 #include "routing/node.h"
 #include "routing/topology_history.h"
+#include "tests/sim/event_queue.h"
 #include "tests/sim/graph.h"
 #include "tests/sim/random.h"
 
@@ -20,7 +21,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <queue>
 #include <set>
 #include <string>
 #include <utility>
@@ -257,12 +257,6 @@ class World {
     void check_always(bool on) { check_mask_ = on ? 0 : 255; }
 
   private:
-    struct Later {
-        bool operator()(const Item& a, const Item& b) const {
-            return a.at != b.at ? a.at > b.at : a.number > b.number;
-        }
-    };
-
     void push(Item item);
     void step();
     void dispatch(Item& item);
@@ -279,7 +273,7 @@ class World {
     void disconnect(std::size_t cable, std::size_t closing_end, bool silent);
     void handle(std::size_t router, const routing::Event& event);
     void carry_out(std::size_t router);
-    void send(std::size_t cable, std::size_t from_end, const routing::Send& message);
+    void send(std::size_t cable, std::size_t from_end, routing::Send& message);
     void transmit(std::size_t cable, std::size_t from_end, Item item, std::size_t bytes);
     void close(std::size_t router, const routing::LinkClose& close);
     void schedule_tick(std::size_t router);
@@ -295,7 +289,7 @@ class World {
     Random random_;
     Time now_ = 0;
     std::uint64_t last_number_ = 0;
-    std::priority_queue<Item, std::vector<Item>, Later> queue_;
+    EventQueue<Item> queue_;
     std::vector<Router> routers_;
     std::vector<Cable> cables_;
     routing::Effects effects_;
@@ -314,7 +308,7 @@ template <typename Done>
 bool World::run_until_true(Time limit, Done done) {
     const Time end = now_ + limit;
     while (!done()) {
-        if (queue_.empty() || queue_.top().at > end) {
+        if (queue_.empty() || queue_.next_at() > end) {
             now_ = end;
             return done();
         }
