@@ -50,11 +50,15 @@ std::size_t wire_bytes(const AddressEntry& entry) {
 
 }  // namespace
 
-const AddressEntry* OriginAddresses::find(std::uint32_t id) const {
-    const auto it = std::lower_bound(
+std::vector<AddressEntry>::const_iterator OriginAddresses::place_of(std::uint32_t id) const {
+    return std::lower_bound(
         entries_.begin(), entries_.end(), id, [](const AddressEntry& entry, std::uint32_t value) {
             return entry.id < value;
         });
+}
+
+const AddressEntry* OriginAddresses::find(std::uint32_t id) const {
+    const auto it = place_of(id);
     return it != entries_.end() && it->id == id ? &*it : nullptr;
 }
 
@@ -101,39 +105,72 @@ OriginAddresses::Applied OriginAddresses::apply_step(const AddressDelta& delta,
     if (!content || *content != delta.digest) {
         return Applied::kCorrupt;
     }
-    if (delta.del.empty() &&
-        (entries_.empty() || delta.add.empty() || delta.add.front().id > entries_.back().id)) {
-        // The usual growth: new ids at the end.
-        for (const AddressEntry& entry : delta.add) {
-            diffs.push_back(as_diff(entry, true));
-            entry_bytes_ += wire_bytes(entry);
-            entries_.push_back(entry);
-        }
-    } else {
-        std::vector<std::uint32_t> deleted = delta.del;
-        std::sort(deleted.begin(), deleted.end());
-        std::vector<AddressEntry> merged;
-        merged.reserve(entries_.size() + delta.add.size());
-        auto add = delta.add.begin();
-        for (AddressEntry& entry : entries_) {
-            while (add != delta.add.end() && add->id < entry.id) {
-                merged.push_back(*add++);
-            }
-            if (add != delta.add.end() && add->id == entry.id) {
-                merged.push_back(*add++);
-            } else if (!std::binary_search(deleted.begin(), deleted.end(), entry.id)) {
-                merged.push_back(entry);
-            }
-        }
-        merged.insert(merged.end(), add, delta.add.end());
-        replace_entries(std::move(merged), diffs);
-    }
+    take_out(delta.del, diffs);
+    put_in(delta.add, diffs);
     content_ = *content;
     seq_ = delta.seq;
     log_bytes_ += body.size();
     log_.push_back({seq_, std::move(body)});
     trim_log();
     return Applied::kDone;
+}
+
+// In place, as a step is small and the table may not be: what stands behind the first one moves up.
+void OriginAddresses::take_out(std::vector<std::uint32_t> ids, std::vector<AddressDiff>& diffs) {
+    if (ids.empty()) {
+        return;
+    }
+    std::sort(ids.begin(), ids.end());
+    auto id = ids.begin();
+    auto kept = entries_.begin() + (place_of(*id) - entries_.begin());
+    for (auto entry = kept; entry != entries_.end(); ++entry) {
+        if (id != ids.end() && entry->id == *id) {
+            diffs.push_back(as_diff(*entry, false));
+            entry_bytes_ -= wire_bytes(*entry);
+            ++id;
+        } else {
+            *kept++ = std::move(*entry);
+        }
+    }
+    entries_.erase(kept, entries_.end());
+}
+
+// Those with a new id go in from behind, so that each entry moves once at most.
+void OriginAddresses::put_in(const std::vector<AddressEntry>& added,
+                             std::vector<AddressDiff>& diffs) {
+    std::vector<AddressDiff> appeared;
+    std::vector<const AddressEntry*> fresh;
+    for (const AddressEntry& entry : added) {
+        entry_bytes_ += wire_bytes(entry);
+        const auto old = entries_.begin() + (place_of(entry.id) - entries_.begin());
+        if (old == entries_.end() || old->id != entry.id) {
+            fresh.push_back(&entry);
+            appeared.push_back(as_diff(entry, true));
+            continue;
+        }
+        entry_bytes_ -= wire_bytes(*old);
+        if (old->key != entry.key) {
+            diffs.push_back(as_diff(*old, false));
+        }
+        if (!same(*old, entry)) {
+            appeared.push_back(as_diff(entry, true));
+        }
+        *old = entry;
+    }
+    std::size_t from = entries_.size();
+    entries_.resize(entries_.size() + fresh.size());
+    std::size_t to = entries_.size();
+    while (!fresh.empty()) {
+        if (from > 0 && entries_[from - 1].id > fresh.back()->id) {
+            entries_[--to] = std::move(entries_[--from]);
+        } else {
+            entries_[--to] = *fresh.back();
+            fresh.pop_back();
+        }
+    }
+    diffs.insert(diffs.end(),
+                 std::make_move_iterator(appeared.begin()),
+                 std::make_move_iterator(appeared.end()));
 }
 
 OriginAddresses::Applied OriginAddresses::apply_table(const AddressDelta& head,

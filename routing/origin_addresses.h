@@ -80,7 +80,13 @@ class OriginAddresses {
     void check_invariants() const;
 
   private:
+    /// Where it stands, or would.
+    [[nodiscard]] std::vector<AddressEntry>::const_iterator place_of(std::uint32_t id) const;
     [[nodiscard]] const AddressEntry* find(std::uint32_t id) const;
+    /// REQUIRES: all of them are there.
+    void take_out(std::vector<std::uint32_t> ids, std::vector<AddressDiff>& diffs);
+    /// REQUIRES: ascending by id.
+    void put_in(const std::vector<AddressEntry>& added, std::vector<AddressDiff>& diffs);
     void replace_entries(std::vector<AddressEntry> entries, std::vector<AddressDiff>& diffs);
     void trim_log();
 

@@ -3,6 +3,8 @@
 //   taskset -c 0 routing_bench --benchmark_repetitions=31 --benchmark_report_aggregates_only=true
 #include "routing/codec.h"
 #include "routing/hash.h"
+#include "routing/origin_addresses.h"
+#include "routing/own_addresses.h"
 #include "routing/spf.h"
 #include "tests/sim/check.h"
 #include "tests/sim/graph.h"
@@ -10,7 +12,9 @@
 
 #include <benchmark/benchmark.h>
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 namespace amqmesh::routing {
 namespace {
@@ -91,6 +95,53 @@ void address_sync(benchmark::State& state) {
     }
 }
 
+// One consumer goes and another comes at a router that has many: origin and one other router.
+void address_churn(benchmark::State& state) {
+    const auto count = static_cast<std::uint64_t>(state.range(0));
+    const Limits limits;
+    OwnAddresses own;
+    OriginAddresses origin;
+    OriginAddresses follower;
+    std::vector<AddressDiff> diffs;
+    std::uint64_t seq = 0;
+    Time now = kSecond;
+    const auto set = [&](std::uint64_t number, bool present) {
+        own.on_change(now,
+                      {"some.realistic.address.of.forty.bytes." + std::to_string(number),
+                       Treatment::kBalanced,
+                       1,
+                       present},
+                      limits);
+    };
+    const auto spread = [&] {
+        now += 10 * kMillisecond;
+        own.flush(now, 1, 1, origin);
+        for (const auto* step : origin.steps_after(seq)) {
+            AddressDelta delta;
+            decode_delta(step->body, limits, delta);
+            follower.apply_step(delta, step->body, limits, diffs);
+        }
+        seq = origin.seq();
+        diffs.clear();
+    };
+    for (std::uint64_t number = 0; number < count; ++number) {
+        set(number, true);
+        if (number % 1000 == 999) {
+            spread();
+        }
+    }
+    std::uint64_t next = count;
+    for (auto _ : state) {
+        set(next - count + 1, false);
+        set(next++, true);
+        spread();
+    }
+    if (follower.content() != origin.content() || follower.size() != count) {
+        state.SkipWithError("the tables differ");
+    }
+}
+
+BENCHMARK(address_churn)->Arg(100'000)->Arg(250'000)->Unit(benchmark::kMicrosecond);
 BENCHMARK(address_sync)->Arg(10'000)->Arg(100'000)->Unit(benchmark::kMillisecond);
 
 }  // namespace
