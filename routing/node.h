@@ -71,8 +71,8 @@ struct Frame {
     std::string bytes;
 };
 
-/// Bytes of any kind came in on the connection since the last Alive (sent at most a few times per
-/// heartbeat, only when there were some).
+/// Bytes of any kind came in on the connection since the last Alive (only sent when there were
+/// some, and no later than a third of min(Config::heartbeat_ms, 1000) after them).
 struct Alive {
     AdjacencyId link = 0;
 };

@@ -20,11 +20,18 @@ constexpr std::size_t kOffencesMax = 3;
 constexpr std::uint32_t kRetryMaxMs = 300'000;
 constexpr Time kFence = 60 * kSecond;
 
+// How late a driver tells its core of bytes (event::Alive), by the heartbeat it is configured with.
+Time told_within(std::uint32_t heartbeat_ms) {
+    return std::min(std::uint64_t{heartbeat_ms}, std::uint64_t{1000}) * kMillisecond / 3;
+}
+
 // When the silence has lasted too long: of any byte, or of Hellos (which tell that the neighbour's
-// core works, and hears us).
-Time silent_at(const Adjacency& adjacency) {
+// core works, and hears us). A neighbour that beats faster than we do is heard of at our pace.
+Time silent_at(const Adjacency& adjacency, std::uint32_t own_heartbeat_ms) {
+    const Time ours = told_within(own_heartbeat_ms);
     const Time silence =
-        std::uint64_t{adjacency.heartbeat_ms} * adjacency.detect_mult * kMillisecond;
+        std::uint64_t{adjacency.heartbeat_ms} * adjacency.detect_mult * kMillisecond +
+        (ours - std::min(ours, told_within(adjacency.heartbeat_ms)));
     return std::min(adjacency.last_heard + silence, adjacency.last_hello + kHelloSilenceMax);
 }
 
@@ -276,7 +283,7 @@ std::optional<Time> Node::Impl::loss_deadline(const Adjacency& adjacency) const 
     if (adjacency.peer == 0 || adjacency.state == AdjacencyState::kInit) {
         return adjacency.up_at + kHandshakeMax;
     }
-    Time deadline = silent_at(adjacency);
+    Time deadline = silent_at(adjacency, config_.heartbeat_ms);
     const bool waiting = !adjacency.summary_complete || !adjacency.awaited.empty();
     if (adjacency.state == AdjacencyState::kSync && waiting) {
         deadline = std::min(deadline, adjacency.sync_started + kSyncStallMax);
@@ -298,7 +305,8 @@ void Node::Impl::detect_losses() {
         if (adjacency.peer == 0 || adjacency.state == AdjacencyState::kInit) {
             why = "no complete handshake in time";
             rare = Mark::kHandshakeTimeout;
-        } else if (adjacency.state == AdjacencyState::kSync && silent_at(adjacency) > now_) {
+        } else if (adjacency.state == AdjacencyState::kSync &&
+                   silent_at(adjacency, config_.heartbeat_ms) > now_) {
             why = "no progress in synchronisation";
             rare = Mark::kSyncStall;
         }

@@ -103,9 +103,9 @@ TEST(Adjacency, IdentityMustMatchTheName) {
     EXPECT_EQ(pair.sides[0].closes[0].condition, "amqp:decode-error");
 }
 
-// Silence is measured by what the neighbour promised: 200 ms x 4, not our own 300 ms x 3.
+// Silence is measured by what the neighbour promised: 400 ms x 2, not our own 300 ms x 3.
 TEST(Detection, SilenceByTheNeighboursOwnPromise) {
-    Pair pair(Config{.name = "a"}, Config{.name = "b", .heartbeat_ms = 200, .detect_mult = 4});
+    Pair pair(Config{.name = "a"}, Config{.name = "b", .heartbeat_ms = 400, .detect_mult = 2});
     pair.connect();
     pair.run_for(100 * kMillisecond);
     pair.heartbeats = false;
@@ -120,6 +120,29 @@ TEST(Detection, SilenceByTheNeighboursOwnPromise) {
     EXPECT_EQ(a.closes[0].link, pair.link);
     EXPECT_TRUE(a.noted("ADJ_DOWN"));
     EXPECT_TRUE(a.routes.back().next_hops.empty());
+}
+
+// Of a neighbour that beats every 100 ms we hear each third of our own second: that is no silence.
+TEST(Detection, ANeighbourThatBeatsFasterIsHeardOfAtOurPace) {
+    Pair pair(Config{.name = "a", .heartbeat_ms = 1000}, Config{.name = "b", .heartbeat_ms = 100});
+    pair.connect();
+    pair.heartbeats = false;
+    Side& a = pair.sides[0];
+    Side& b = pair.sides[1];
+    for (int third = 0; third < 30; ++third) {
+        for (int tenth = 0; tenth < 10; ++tenth) {
+            b.handle(pair.now, event::Alive{pair.link});
+            pair.run_for(33'300);
+        }
+        a.handle(pair.now, event::Alive{pair.link});
+    }
+    EXPECT_TRUE(a.closes.empty());
+    ASSERT_TRUE(full(pair));
+    const Time heard = pair.now;
+    a.handle(heard + 599 * kMillisecond, event::Tick{});
+    EXPECT_TRUE(a.closes.empty());
+    a.handle(heard + 600 * kMillisecond, event::Tick{});
+    EXPECT_EQ(a.closes.size(), 1U);
 }
 
 TEST(Detection, OwnStallIsNotTheirSilence) {
