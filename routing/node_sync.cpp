@@ -205,6 +205,7 @@ void Node::Impl::on_request(Adjacency& adjacency, const Request& request) {
         const bool same_life = record.lsp.incarnation == have.incarnation;
         adjacency.queue.set_addresses_known(slot, same_life ? have.addr_seq : 0);
         if (request.table) {
+            adjacency.queue.set_addresses_known(slot, 0);  // it does not trust what it has
             send_table(adjacency, slot, {});
         } else if (adjacency.queue.addresses_known(slot) < record.addresses.seq()) {
             adjacency.queue.owe_addresses(slot);

@@ -307,6 +307,38 @@ TEST(Sync, BigTableOverLittleCredit) {
               pair.sides[1].node.view(pair.now).address_digest);
 }
 
+// Whoever asks for the whole table has reason to: the digests of its parts are no answer.
+TEST(Sync, TheWholeTableMeansTheWholeTable) {
+    Pair pair;
+    for (int i = 0; i < 1000; ++i) {
+        pair.sides[0].handle(pair.now, event::LocalAddress{"key." + std::to_string(i)});
+    }
+    pair.connect();
+    pair.run_for(kSecond);
+    ASSERT_EQ(pair.sides[1].addresses.size(), 1000U);
+    const NodeView view = pair.sides[0].node.view(pair.now);
+    std::size_t entries = 0;
+    pair.filter = [&](std::size_t from, std::string& bytes) {
+        Message message;
+        EXPECT_EQ(decode(bytes, Limits{}, message), Fault::kNone);
+        if (const auto* flood = std::get_if<Flood>(&message); flood != nullptr && from == 0) {
+            for (const FloodedDelta& flooded : flood->deltas) {
+                AddressDelta delta;
+                EXPECT_EQ(decode_delta(flooded.body, Limits{}, delta), Fault::kNone);
+                EXPECT_TRUE(delta.reset);
+                entries += delta.add.size();
+            }
+        }
+        return true;
+    };
+    const Request request = {
+        .have = {{.rid = view.id, .incarnation = view.incarnation, .seq = 100, .addr_seq = 1}},
+        .table = true};
+    pair.sides[0].handle(pair.now, event::Frame{pair.link, encode(request)});
+    pair.exchange();
+    EXPECT_EQ(entries, 1000U);
+}
+
 TEST(BadNeighbour, ThreeMalformedMessagesEndIt) {
     Pair pair;
     pair.connect();
