@@ -137,7 +137,8 @@ void Node::Impl::on_hello(Adjacency& adjacency, const Hello& hello) {
             text = hello.life == life_ ? "connected to itself: " + config_.name
                                        : text + ": " + config_.name;
         }
-        refuse(adjacency, *reason, text);
+        // Not believed yet, but told apart, unless the id is not even that of its name.
+        refuse(adjacency, *reason, text, *reason == Reason::kMalformed ? 0 : hello.rid);
         return;
     }
     const bool first = adjacency.peer == 0;
@@ -241,9 +242,12 @@ void Node::Impl::lose(AdjacencyId link, const char* why, std::optional<LinkClose
     }
 }
 
-void Node::Impl::refuse(Adjacency& adjacency, Reason reason, const std::string& text) {
+void Node::Impl::refuse(Adjacency& adjacency,
+                        Reason reason,
+                        const std::string& text,
+                        RouterId who) {
     mark(Mark::kRefused);
-    const std::uint32_t retry_ms = damping_.on_refused(now_, adjacency.peer);
+    const std::uint32_t retry_ms = damping_.on_refused(now_, who);
     send(adjacency, encode(Goodbye{.reason = reason, .retry_after_ms = retry_ms}));
     note(NoteLevel::kError, "ADJ_REFUSED", text);
     lose(
@@ -275,7 +279,7 @@ void Node::Impl::on_offence(Adjacency& adjacency, Fault fault) {
     offences.push_back(now_);
     if (offences.size() >= kOffencesMax) {
         const Reason reason = fault == Fault::kMalformed ? Reason::kMalformed : Reason::kOverLimit;
-        refuse(adjacency, reason, text_of(reason));
+        refuse(adjacency, reason, text_of(reason), adjacency.peer);
     }
 }
 
@@ -321,7 +325,8 @@ void Node::Impl::fence() {
     while (!adjacencies_.empty()) {
         refuse(adjacencies_.begin()->second,
                Reason::kDuplicateId,
-               "another router of longer standing has the name " + config_.name);
+               "another router of longer standing has the name " + config_.name,
+               adjacencies_.begin()->second.peer);
     }
 }
 

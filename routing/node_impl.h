@@ -72,7 +72,8 @@ struct Node::Impl {
     void set_state(Adjacency& adjacency, AdjacencyState state);
     /// Ends the adjacency here and now; `close` asks the driver to close the connection.
     void lose(AdjacencyId link, const char* why, std::optional<LinkClose> close);
-    void refuse(Adjacency& adjacency, Reason reason, const std::string& text);
+    /// `who`: whose waiting time grows; 0 for all whose id is not known.
+    void refuse(Adjacency& adjacency, Reason reason, const std::string& text, RouterId who);
     void on_offence(Adjacency& adjacency, Fault fault);
     void detect_losses();
     [[nodiscard]] std::optional<Time> loss_deadline(const Adjacency& adjacency) const;

@@ -60,6 +60,33 @@ TEST(Adjacency, OtherAreaIsRefusedByNameOnBothSides) {
     EXPECT_GE(pair.sides[0].closes.back().retry_after_ms, 2000U) << "backs off";
 }
 
+// Each stranger is told its own waiting time, also by a node that never believed it.
+TEST(Adjacency, RefusedStrangersAreToldApart) {
+    Side a(Config{.name = "a"});
+    a.handle(kSecond, event::Start{1'700'000'000'000});
+    AdjacencyId link = 0;
+    const auto retry_of = [&](const std::string& name) {
+        ++link;
+        a.handle(kSecond, event::LinkUp{link, 1});
+        const Hello hello = {.rid = router_id(name),
+                             .name = name,
+                             .life = 5,
+                             .min_version = kWireVersionMin,
+                             .max_version = kWireVersionMax,
+                             .area = "other",
+                             .link_id = link,
+                             .heartbeat_ms = 300,
+                             .detect_mult = 3,
+                             .state = AdjacencyState::kInit};
+        a.handle(kSecond, event::Frame{link, encode(hello)});
+        return a.closes.empty() ? 0U : a.closes.back().retry_after_ms;
+    };
+    EXPECT_EQ(retry_of("x"), 1000U);
+    EXPECT_EQ(retry_of("y"), 1000U);
+    EXPECT_EQ(retry_of("x"), 2000U);
+    EXPECT_EQ(retry_of("z"), 1000U);
+}
+
 TEST(Adjacency, SameNameIsRefusedByNameOnBothSides) {
     Pair pair(Config{.name = "a"}, Config{.name = "a"});
     pair.connect();
