@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t kPeersMax = 4096;
 constexpr Time kMemory = 60 * kSecond;
+constexpr Time kTogether = kSecond;
 constexpr std::uint32_t kFreeFlaps = 3;
 
 // 1, 2, 4 … 60 seconds for step 0, 1, 2 …
@@ -28,8 +29,11 @@ Damping::History& Damping::history(RouterId peer) {
     return peers_[peer];
 }
 
-void Damping::on_down(Time now, RouterId peer) {
+void Damping::on_down(Time now, RouterId peer, Time up_since) {
     History& entry = history(peer);
+    if (entry.level > 0 && up_since < entry.last && now < entry.last + kTogether) {
+        return;  // a parallel link, lost for the same reason
+    }
     const bool recent = entry.level > 0 && now < std::max(entry.last, entry.held_until) + kMemory;
     entry.level = recent ? entry.level + 1 : 1;
     entry.last = now;

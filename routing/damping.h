@@ -1,8 +1,9 @@
 // Memory of how neighbours behaved, beyond the life of one link: good news slow, bad news fast.
 //
 // A neighbour whose link went down three times, each within 60 s of the one before, is let back in
-// only after 1, 2, 4 … 60 s. A refused neighbour (other area, version, duplicate id) is told to
-// come back after the same series. Bounded: the neighbour heard of longest ago is forgotten first.
+// only after 1, 2, 4 … 60 s. Parallel links that go down together count once. A refused neighbour
+// (other area, version, duplicate id) is told to come back after the same series. Bounded: the
+// neighbour heard of longest ago is forgotten first.
 #pragma once
 
 #include "routing/types.h"
@@ -14,7 +15,8 @@ namespace amqmesh::routing {
 
 class Damping {
   public:
-    void on_down(Time now, RouterId peer);
+    /// A link to this peer, up since `up_since`, went down.
+    void on_down(Time now, RouterId peer, Time up_since);
     /// How long to tell a refused peer to stay away.
     std::uint32_t on_refused(Time now, RouterId peer);
 

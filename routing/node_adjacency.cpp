@@ -222,6 +222,7 @@ void Node::Impl::lose(AdjacencyId link, const char* why, std::optional<LinkClose
     }
     const bool was_full = it->second.state == AdjacencyState::kFull;
     const RouterId peer = it->second.peer;
+    const Time full_since = it->second.since;
     if (was_full) {
         note(NoteLevel::kWarning,
              "ADJ_DOWN",
@@ -231,7 +232,7 @@ void Node::Impl::lose(AdjacencyId link, const char* why, std::optional<LinkClose
     }
     adjacencies_.erase(it);
     if (was_full) {
-        damping_.on_down(now_, peer);
+        damping_.on_down(now_, peer, full_since);
         if (!stopped_) {
             originate();
             if (schedule_.due()) {

@@ -225,6 +225,29 @@ TEST(Damping, ThirdFlapInAMinuteWaits) {
     EXPECT_EQ(pair.sides[0].node.view(pair.now).adjacencies.at(0).flaps, 3U);
 }
 
+// A neighbour that starts again loses all its parallel links at once: one flap, not many.
+TEST(Damping, ParallelLinksAreLostTogetherOnce) {
+    Pair pair(Config{.name = "a", .heartbeat_ms = 1000, .detect_mult = 10},
+              Config{.name = "b", .heartbeat_ms = 1000, .detect_mult = 10});
+    const AdjacencyId links = 12;
+    for (int life = 0; life < 2; ++life) {
+        for (AdjacencyId i = 0; i < links; ++i) {
+            pair.connect();
+        }
+        pair.run_for(3 * kSecond);
+        ASSERT_TRUE(full(pair)) << life;
+        for (AdjacencyId i = 0; i < links; ++i) {
+            for (Side& side : pair.sides) {
+                side.handle(pair.now, event::LinkDown{pair.link - i});
+            }
+            pair.now += kMillisecond;
+        }
+        pair.exchange();
+    }
+    pair.connect();
+    EXPECT_TRUE(full(pair)) << "the second loss within a minute is still free";
+}
+
 // Both hold the same hundred thousand... here two thousand addresses: nothing of them is sent
 // again.
 TEST(Sync, ReconnectWithEqualDatabasesIsCheap) {

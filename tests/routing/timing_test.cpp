@@ -51,11 +51,13 @@ TEST(SpfSchedule, BigGraphsRestBetweenRuns) {
 TEST(Damping, HoldsFromTheThirdFlapOnAndDoubles) {
     Damping damping;
     Time now = kSecond;
-    damping.on_down(now, 1);
-    damping.on_down(now += kSecond, 1);
+    damping.on_down(now, 1, now);
+    now += kSecond;
+    damping.on_down(now, 1, now);
     EXPECT_EQ(damping.held_until(1), 0U);
     for (const Time seconds : {1U, 2U, 4U, 8U, 16U, 32U, 60U, 60U}) {
-        damping.on_down(now += kSecond, 1);
+        now += kSecond;
+        damping.on_down(now, 1, now);
         EXPECT_EQ(damping.held_until(1), now + seconds * kSecond);
     }
     EXPECT_EQ(damping.flaps(1), 10U);
@@ -65,10 +67,10 @@ TEST(Damping, HoldsFromTheThirdFlapOnAndDoubles) {
 TEST(Damping, AQuietMinuteForgives) {
     Damping damping;
     for (Time now = kSecond; now <= 3 * kSecond; now += kSecond) {
-        damping.on_down(now, 1);
+        damping.on_down(now, 1, now);
     }
     const Time later = 4 * kSecond + 60 * kSecond;
-    damping.on_down(later, 1);
+    damping.on_down(later, 1, later);
     EXPECT_LE(damping.held_until(1), later);
 }
 
@@ -83,7 +85,7 @@ TEST(Damping, RefusedNeighboursComeBackLessAndLess) {
 TEST(Damping, MemoryIsBounded) {
     Damping damping;
     for (RouterId peer = 1; peer <= 5000; ++peer) {
-        damping.on_down(peer * kMillisecond, peer);
+        damping.on_down(peer * kMillisecond, peer, peer * kMillisecond);
     }
     EXPECT_EQ(damping.flaps(1), 0U);
     EXPECT_EQ(damping.flaps(5000), 1U);
