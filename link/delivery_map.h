@@ -91,26 +91,29 @@ class DeliveryMap {
 
     /// Calls `visit(id)` for at least the known ids from `first` on, up to and including `last`,
     /// wrapping past 2^32 - 1, until it returns false. It may insert and erase as it likes; an id
-    /// it is called with may be unknown.
+    /// it is called with may be unknown. How many places it looked at for that, at most.
     template <typename Visit>
-    void visit(std::uint32_t first, std::uint32_t last, Visit&& visit) const {
+    std::uint32_t visit(std::uint32_t first, std::uint32_t last, Visit&& visit) const {
         const std::uint32_t span = last - first;
         if (!sparse_.empty()) {
-            for (const std::uint32_t id : collect(first, last)) {
+            const std::uint32_t in_ring = high_ - low_;
+            const std::vector<std::uint32_t> ids = collect(first, last);
+            for (const std::uint32_t id : ids) {
                 if (!visit(id)) {
-                    return;
+                    break;
                 }
             }
-            return;
+            return static_cast<std::uint32_t>(ids.size()) + (span < in_ring ? span + 1 : in_ring);
         }
         const bool from_low = span >= high_ - low_;  // then the ring's live span is the shorter way
         const std::uint32_t count = from_low ? high_ - low_ : span + 1;
         const std::uint32_t begin = from_low ? low_ : first;
         for (std::uint32_t i = 0; i < count; ++i) {
             if (begin + i - first <= span && !visit(begin + i)) {
-                return;
+                break;
             }
         }
+        return count;
     }
 
     /// Forgets all deliveries of a link; how many.

@@ -130,12 +130,13 @@ class EngineEvents {
     virtual void on_flow(LinkIndex link, const RemoteFlow& flow) = 0;
     /// We are the receiver, asked for drain, and the sender has used up or given back all credit.
     virtual void on_drained(LinkIndex link) = 0;
-    /// The peer's word on a delivery we sent; called once per delivery. After settled == true the
-    /// engine has forgotten it.
+    /// The peer settled a delivery we sent (then the engine has forgotten it) or gave it an
+    /// outcome, maybe not for the first time; called once per delivery. Nothing less is told.
     virtual void on_outgoing_disposition(std::uint64_t context,
                                          const DeliveryState& state,
                                          bool settled) = 0;
-    /// The sending peer settled (or gave a state for) a delivery we received and did not settle.
+    /// The sending peer settled a delivery we received and did not settle. What it says without
+    /// settling is not told: `settled` is true.
     virtual void on_incoming_disposition(std::uint64_t context,
                                          const DeliveryState& state,
                                          bool settled) = 0;

@@ -34,6 +34,12 @@ inline constexpr std::size_t kFrameBytesOutMax =
 inline constexpr std::size_t kAnswerBytesMax = std::size_t{4} << 20U;
 inline constexpr Time kCloseLinger = 2 * routing::kSecond;
 
+/// Deliveries that dispositions may look at in vain, see Engine::Impl::afford(): at most so many at
+/// a time, and so many more with each transfer frame. Narrower ones are not counted.
+inline constexpr std::uint32_t kLooksMax = 1U << 18U;
+inline constexpr std::uint32_t kLooksPerFrame = 256;
+inline constexpr std::uint32_t kLooksFree = 32;
+
 /// Delivery that is coming in on a link, frame by frame.
 struct ReceivingDelivery {
     bool active = false;
@@ -112,7 +118,9 @@ struct SessionSlot {
     bool writable_due = false;   ///< on_session_writable is to be raised
     std::uint32_t next_delivery_id = 0;
     std::uint32_t remote_handle_max = kNone;
-    LinkIndex unwritten = kNone;  ///< link whose started delivery has no frame yet
+    std::uint32_t looks_left = kLooksMax;  ///< see Impl::afford()
+    std::uint32_t looks_frames = 0;        ///< transfer frames both ways, when it was last asked
+    LinkIndex unwritten = kNone;           ///< link whose started delivery has no frame yet
     SessionFlow flow;
     DeliveryMap incoming;
     DeliveryMap outgoing;
@@ -190,12 +198,15 @@ struct Engine::Impl {
     void deliver(LinkIndex link_index, Transfer& transfer);
     void stream_payload();
     void receive_disposition(SessionIndex index, const Body& body);
+    bool afford(SessionSlot& session, std::uint32_t looks);
     bool outgoing_disposition(SessionSlot& session,
                               std::uint32_t id,
-                              const DispositionFrame& frame);
+                              const DispositionFrame& frame,
+                              std::uint32_t& settled);
     bool incoming_disposition(SessionSlot& session,
                               std::uint32_t id,
-                              const DispositionFrame& frame);
+                              const DispositionFrame& frame,
+                              std::uint32_t& settled);
     void receive_flow(SessionIndex index, const Body& body);
     void link_flow(LinkIndex index, const FlowFrame& flow);
     void raise_due_events();

@@ -3,6 +3,7 @@
 #include "link/engine_impl.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace amqmesh::link {
 
@@ -10,6 +11,11 @@ namespace {
 
 Condition session_error(const char* name, const char* description) {
     return {.name = name, .description = description};
+}
+
+/// What a receiver says without settling is news only if it has made up its mind (AMQP 3.4).
+bool is_terminal(Outcome outcome) {
+    return outcome != Outcome::kNone && outcome != Outcome::kReceived;
 }
 
 }  // namespace
@@ -189,16 +195,27 @@ void Engine::Impl::receive_disposition(SessionIndex index, const Body& body) {
     }
     SessionSlot& session = sessions[index];
     const bool ours = frame->role == Role::kReceiver;  // about deliveries that we sent
-    if (ours) {
-        session.outgoing.visit(frame->first, frame->last, [&](std::uint32_t id) {
-            return outgoing_disposition(session, id, *frame);
-        });
-    } else {
-        session.incoming.visit(frame->first, frame->last, [&](std::uint32_t id) {
-            return incoming_disposition(session, id, *frame);
-        });
+    const bool says_something = frame->settled || (ours && is_terminal(frame->state.outcome));
+    if (!says_something) {
+        return;
     }
+    std::uint32_t settled = 0;
+    const std::uint32_t looks =
+        ours ? session.outgoing.visit(frame->first,
+                                      frame->last,
+                                      [&](std::uint32_t id) {
+                                          return outgoing_disposition(session, id, *frame, settled);
+                                      })
+             : session.incoming.visit(frame->first, frame->last, [&](std::uint32_t id) {
+                   return incoming_disposition(session, id, *frame, settled);
+               });
     if (!session.live()) {
+        return;
+    }
+    if (looks > settled + kLooksFree && !afford(session, looks - settled)) {
+        fail_session(index,
+                     session_error("amqp:resource-limit-exceeded",
+                                   "wide dispositions again and again, and hardly a delivery"));
         return;
     }
     if (session.outgoing_full && session.outgoing.size() < config.outgoing_unsettled_max / 4 * 3) {
@@ -207,21 +224,36 @@ void Engine::Impl::receive_disposition(SessionIndex index, const Body& body) {
     }
 }
 
-/// False: the session has ended in the handler.
+/// A wide disposition may take a look at each of very many deliveries and settle none, and is 20
+/// bytes long. A session earns such looks with its transfers.
+bool Engine::Impl::afford(SessionSlot& session, std::uint32_t looks) {
+    const std::uint32_t frames =
+        session.flow.next_outgoing_id() + session.flow.next_incoming_id().value_or(0);
+    const std::uint64_t earned =
+        std::uint64_t{kLooksPerFrame} * (frames - std::exchange(session.looks_frames, frames));
+    const std::uint64_t left = std::min<std::uint64_t>(kLooksMax, session.looks_left + earned);
+    session.looks_left = static_cast<std::uint32_t>(left - std::min<std::uint64_t>(left, looks));
+    return looks <= left;
+}
+
+/// Counts what it settles. False: the session has ended in the handler.
 bool Engine::Impl::outgoing_disposition(SessionSlot& session,
                                         std::uint32_t id,
-                                        const DispositionFrame& frame) {
+                                        const DispositionFrame& frame,
+                                        std::uint32_t& settled) {
     const std::optional<std::uint64_t> context = session.outgoing.look_up(id, frame.settled);
     if (!context) {
         return true;  // settled already
     }
+    settled += frame.settled ? 1U : 0U;
     events.on_outgoing_disposition(*context, frame.state, frame.settled);
     return session.live();
 }
 
 bool Engine::Impl::incoming_disposition(SessionSlot& session,
                                         std::uint32_t id,
-                                        const DispositionFrame& frame) {
+                                        const DispositionFrame& frame,
+                                        std::uint32_t& settled) {
     const DeliveryEntry* entry = session.incoming.find(id);
     if (entry == nullptr) {
         return true;
@@ -233,6 +265,7 @@ bool Engine::Impl::incoming_disposition(SessionSlot& session,
             link.in.settled = true;  // settled while frames are still to come
         }
         session.incoming.erase(id);
+        ++settled;
     }
     events.on_incoming_disposition(context, frame.state, frame.settled);
     return session.live();

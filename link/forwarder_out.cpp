@@ -411,8 +411,8 @@ void Forwarder::on_consumer_disposition(Connection& connection,
     if (!settled) {
         const bool terminal =
             state.outcome != Outcome::kNone && state.outcome != Outcome::kReceived;
-        if (!terminal) {
-            return;
+        if (!terminal || out->told_upstream) {
+            return;  // an outcome stands once it was passed on
         }
         if (out->second_mode && !out->multicast && !out->to_mesh) {
             out->told_upstream = true;

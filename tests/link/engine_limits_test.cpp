@@ -6,6 +6,19 @@
 
 namespace amqmesh::link::test {
 
+namespace {
+
+/// Words about all deliveries that settle none: "accepted", or nothing.
+ByteVector accepted_all(bool receiver) {
+    return disposition_frame(0, receiver, 0, 0xffffffffU, false);
+}
+
+ByteVector nothing_about_all(bool receiver) {
+    return frame(0, described(0x15, list({boolean(receiver), uint(0), uint(0xffffffffU)})));
+}
+
+}  // namespace
+
 TEST(EngineLimits, LinksPerConnection) {
     EngineConfig config = server_config();
     config.links_max = 3;
@@ -225,6 +238,72 @@ TEST(EngineLimits, WhoSendsAndDoesNotReadTheOutcomesIsCutOff) {
     EXPECT_TRUE(peer.node.diary.closed);
     EXPECT_EQ(peer.node.diary.close_condition.name, "amqp:resource-limit-exceeded");
     EXPECT_LT(peer.node.engine->output_bytes(), 8U << 20U);
+}
+
+TEST(EngineLimits, WordsThatSettleNothingAreNotToldForEachDelivery) {
+    RawPeer peer;
+    peer.node.diary.auto_credit = 100;
+    peer.establish();
+    peer.say(attach_frame(0, "r", 1, true) +
+             flow_frame(0, uint(0), 1000, 0, uint(1), uint(0), uint(100)));
+    for (std::uint32_t i = 0; i < 50; ++i) {
+        peer.say(transfer_frame(0, 0, i, "t", "m"));
+        send(*peer.node.engine, 1, "m", i);
+    }
+    peer.hear();
+    peer.say(accepted_all(false) + nothing_about_all(false) + nothing_about_all(true));
+    EXPECT_EQ(peer.node.diary.incoming.size(), 0U);
+    EXPECT_EQ(peer.node.diary.outgoing.size(), 0U) << "no state";
+    peer.say(accepted_all(true));
+    EXPECT_EQ(peer.node.diary.outgoing.size(), 50U);
+    peer.say(disposition_frame(0, false, 0, 0xffffffffU) +
+             disposition_frame(0, true, 0, 0xffffffffU));
+    EXPECT_EQ(peer.node.diary.incoming.size(), 50U);
+    EXPECT_EQ(peer.node.diary.outgoing.size(), 100U);
+}
+
+TEST(EngineLimits, WhoSaysTheSameOfAllDeliveriesAgainAndAgainIsStopped) {
+    constexpr std::uint32_t kDeliveries = 20'000;
+    RawPeer peer;
+    peer.say(amqp_header() + open_frame() + begin_frame(0, 0, 0x7fffffffU) +
+             attach_frame(0, "r", 0, true) +
+             flow_frame(0, uint(0), 0x7fffffffU, 0, uint(0), uint(0), uint(kDeliveries)));
+    for (std::uint32_t i = 0; i < kDeliveries; ++i) {
+        send(*peer.node.engine, 0, "m", i);
+        if (i % 1000 == 0) {
+            peer.node.take();
+        }
+    }
+    peer.hear();
+    ByteVector words;
+    for (int i = 0; i < 1000; ++i) {
+        words = words + accepted_all(true);
+    }
+    peer.say(words);
+    EXPECT_EQ(peer.last_condition(), "amqp:resource-limit-exceeded");
+    EXPECT_EQ(peer.node.diary.count("session-gone"), 1U);
+    EXPECT_FALSE(peer.node.diary.closed) << "other sessions go on";
+    EXPECT_LE(peer.node.diary.outgoing.size(), (1U << 18U) + kDeliveries);
+}
+
+TEST(EngineLimits, WideDispositionsAreFreeWhileDeliveriesFlow) {
+    RawPeer peer;
+    peer.say(amqp_header() + open_frame() + begin_frame(0, 0, 0x7fffffffU) +
+             attach_frame(0, "r", 0, true) +
+             flow_frame(0, uint(0), 0x7fffffffU, 0, uint(0), uint(0), uint(100'000)));
+    // 200 are open at a time, and each word is about all of them.
+    for (std::uint32_t i = 0; i < 8000; ++i) {
+        peer.node.diary.outgoing.clear();
+        peer.node.diary.lines.clear();
+        send(*peer.node.engine, 0, "m", i);
+        peer.node.take();
+        peer.node.feed(accepted_all(true));
+        if (i >= 200) {
+            peer.node.feed(disposition_frame(0, true, i - 200, i - 200));
+        }
+        ASSERT_FALSE(peer.node.diary.has("session-gone 0")) << i;
+    }
+    EXPECT_TRUE(peer.node.engine->writable(0));
 }
 
 TEST(EngineLimits, WhoDoesNotReadGetsNoHeapOfHeartbeats) {

@@ -273,6 +273,22 @@ TEST_P(Plane, SecondModeTheSenderSettlesLast) {
     world_.run();
     EXPECT_TRUE(receiver.received[0].sender_settled_later);
     EXPECT_EQ(credit(sender, link), 249U + 1U - (credit(sender, link) == 249U ? 1U : 0U));
+TEST_P(Plane, SecondModeAnOutcomeIsPassedOnOnce) {
+    auto& receiver = client();
+    auto& sender = client();
+    receiver.receiver("q", 10);
+    const auto link = sender.sender("q", SenderSettleMode::kUnsettled, ReceiverSettleMode::kSecond);
+    world_.run();
+    const auto number = sender.send(link, "x");
+    world_.run();
+    ASSERT_EQ(receiver.received.size(), 1U);
+    receiver.answer(receiver.received[0], Outcome::kAccepted, {}, false);
+    world_.run();
+    const auto frames = sender.engine.counters().frames_in;
+    receiver.answer(receiver.received[0], Outcome::kReleased, {}, false);
+    world_.run();
+    EXPECT_EQ(sender.engine.counters().frames_in, frames);
+    EXPECT_EQ(sender.sent[number].outcome, Outcome::kAccepted);
 }
 
 TEST_P(Plane, ConsumerGoneWhatWasSentIsModifiedWhatWaitsGoesOn) {
