@@ -171,6 +171,7 @@ struct IncomingState {
     routing::RouterId egress = 0;   ///< where `collected` was sent, if it is kept for another try
     Time kept_since = 0;            ///< when `collected` was kept for another try
     std::uint32_t outstanding = 0;  ///< slot of the OutstandingBook that counts it, or 0
+    std::uint32_t originated = 0;   ///< bytes of a message of the node itself, as counted
     routing::RouterId pinned_egress = 0;  ///< under way there on a way that is no longer its flow's
 };
 

@@ -22,6 +22,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 namespace amqmesh::link {
@@ -66,7 +67,8 @@ class Forwarder {
 
     [[nodiscard]] bool pins_due() const { return !unpinned_.empty(); }
 
-    /// A message of the node itself, pre-settled.
+    /// A message of the node itself, pre-settled. Dropped and counted when too many before it have
+    /// not been taken (kOriginatedMax).
     void originate(std::string_view address, std::string&& message);
     /// Parked deliveries whose time is over are released. When to call next.
     std::optional<Time> tick();
@@ -108,6 +110,10 @@ class Forwarder {
                                                << 20U;  ///< for the node itself; addresses in front
     static constexpr std::size_t kKeptMax = 16U << 10U;  ///< messages kept for another try
     static constexpr std::uint8_t kAttemptsMax = 4;
+    /// Messages of the node itself that may wait for the consumers of one address: so many, or so
+    /// many bytes and one more. Of all addresses together, by worker: Plane::collecting_max().
+    static constexpr std::uint32_t kOriginatedMax = 1000;
+    static constexpr std::size_t kOriginatedBytesMax = 16U << 20U;
     /// Slots beyond keep no buffer for messages kept for another try while nobody uses them.
     static constexpr std::uint32_t kSlotsWithBuffer = 512;
 
@@ -136,6 +142,9 @@ class Forwarder {
     void collect_no_more(IncomingDelivery& in);
     void abort_copies(IncomingDelivery& in);
     void unroutable(std::uint32_t slot);
+    [[nodiscard]] bool may_originate(routing::AddressHash address) const;
+    void count_originated(IncomingDelivery& in, std::size_t bytes);
+    [[gnu::noinline]] void forget_originated(IncomingDelivery& in);
     void settle(std::uint32_t slot, const DeliveryState& state);
     void count_outcome(const IncomingLink& link, Outcome outcome);
     void count_dropped(const IncomingDelivery& in, IncomingLink* link, Outcome outcome);
@@ -526,6 +535,15 @@ class Forwarder {
     using CopyId = std::pair<DeliveryId, std::uint32_t>;
     static constexpr std::size_t kGivenUpMax = 1024;
     std::vector<CopyId> given_up_;  // copies for other workers, to be looked for
+
+    struct Originated {
+        std::uint32_t messages = 0;
+        std::size_t bytes = 0;
+    };
+
+    // Messages of the node itself that are under way, by address: those that have some.
+    std::unordered_map<routing::AddressHash, Originated> originated_;
+    std::size_t originated_bytes_ = 0;  // of all of them
     // Copies sent here for other workers that more records may come for, by (origin, copy).
     std::map<CopyId, std::uint32_t> remote_;
 };

@@ -528,6 +528,7 @@ void Forwarder::settle(std::uint32_t slot, const DeliveryState& given) {
     }
     count_settled(in, link);
     if (link == nullptr) {
+        forget_originated(in);
         in.awaits_sender = false;
         maybe_release_slot(slot);
         return;
@@ -693,41 +694,6 @@ void Forwarder::on_sender_disposition(std::uint64_t context, bool settled) {
     } else {
         maybe_release_slot(slot);
     }
-}
-
-void Forwarder::originate(std::string_view address, std::string&& message) {
-    const auto key = routing::parse_address(address, plane_.table->self_name());
-    if (!key) {
-        return;
-    }
-    const auto slot = plane_.incoming.take();
-    auto& in = plane_.incoming.at(slot);
-    in.reset();
-    in.self = {plane_.config.worker, slot, plane_.incoming.generation(slot)};
-    in.begun = plane_.now;
-    in.sender_settled = in.presettled = in.complete = true;
-    in.label.presettled = true;
-    in.label.ingress = plane_.table->self();
-    const auto text = key->key();
-    in.label.address = routing::hash_key(text);
-    ++plane_.address_counters(is_temporary(text) ? Plane::kSharedCounters : in.label.address)
-          .from_node;
-    in.label.sequence =
-        std::uint32_t{plane_.config.worker} << 26U | (++sequence_ & MeshLabel::kNumberMask);
-    in.label.hop_limit = 255;
-    reset_choice();
-    if (key->kind == routing::AddressClass::kTopological) {
-        if (const auto target = towards(routing::router_id(key->router), 0);
-            target.kind != Target::Kind::kNone) {
-            targets_.push_back(target);
-        }
-    } else if (const auto* route = plane_.table->find(in.label.address); route != nullptr) {
-        std::uint32_t cursor = in.label.sequence;
-        choose_by_key(in, *route, cursor);
-    }
-    // Not copied on its way to the socket: it may be megabytes, and everybody else would wait.
-    const ChunkRef owner = plane_.pool.adopt(std::move(message));
-    forward(slot, {}, {std::as_bytes(std::span(owner.get()->adopted)), &owner, false});
 }
 
 }  // namespace amqmesh::link

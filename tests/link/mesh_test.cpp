@@ -100,6 +100,27 @@ TEST_P(Mesh, ManagementOfAnotherNode) {
     EXPECT_EQ(c_.management[0], "request");
 }
 
+TEST_P(Mesh, AnswersOfANodeThatNobodyTakesAreBoundedAtTheOtherEndToo) {
+    auto& asking = world_.client(a_, last_);
+    const auto replies = asking.dynamic_receiver(0);
+    world_.run();
+    const std::string address = *asking.attached[replies].source.address;
+    for (int i = 0; i < 1500; ++i) {
+        c_.command(0, command::Originate{address, "answer"}, world_.now);
+    }
+    world_.run();
+    asking.engine.set_credit(replies, 5000);
+    for (int turn = 0; turn < 10; ++turn) {
+        world_.run();
+    }
+    EXPECT_EQ(asking.received.size(), 1000U);
+    c_.command(0, command::Originate{address, "answer"}, world_.now);
+    world_.run();
+    EXPECT_EQ(asking.received.size(), 1001U) << "what was taken counts no more";
+}
+
+}
+
 TEST_P(Mesh, AnEgressWithoutConsumerReleasesAfterAMoment) {
     auto& sender = world_.client(a_);
     const auto link = sender.sender("_topo/0/C/nobody");

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace amqmesh::link::test {
@@ -273,6 +274,8 @@ TEST_P(Plane, SecondModeTheSenderSettlesLast) {
     world_.run();
     EXPECT_TRUE(receiver.received[0].sender_settled_later);
     EXPECT_EQ(credit(sender, link), 249U + 1U - (credit(sender, link) == 249U ? 1U : 0U));
+}
+
 TEST_P(Plane, SecondModeAnOutcomeIsPassedOnOnce) {
     auto& receiver = client();
     auto& sender = client();
@@ -668,6 +671,40 @@ TEST_P(Plane, LongAnswersOfTheNodeGoOutAsTheReceiversWindowAllows) {
     world_.run();
     ASSERT_EQ(asking.received.size(), 2U);
     EXPECT_EQ(asking.received[1].body, body('b'));
+}
+
+TEST_P(Plane, AnswersOfTheNodeThatNobodyTakesAreBounded) {
+    client();
+    auto& asking = client();  // if there are several workers, not the one that answers
+    const auto replies = asking.dynamic_receiver(0);
+    world_.run();
+    const std::string address = *asking.attached[replies].source.address;
+    const auto answer = [&](unsigned count, std::size_t bytes) {
+        for (unsigned i = 0; i < count; ++i) {
+            node_->command(0, command::Originate{address, std::string(bytes, 'r')}, world_.now);
+        }
+        world_.run();
+        asking.engine.set_credit(replies, 5000);
+        for (unsigned turn = 0; turn < 100; ++turn) {
+            world_.run();
+        }
+        asking.engine.set_credit(replies, 0);
+        world_.run();
+        return std::exchange(asking.received, {}).size();
+    };
+    EXPECT_EQ(answer(1500, 10), 1000U);
+    EXPECT_EQ(answer(900, 10), 900U) << "what was taken counts no more";
+    EXPECT_EQ(answer(40, 1U << 20U), 16U);
+    EXPECT_EQ(answer(3, 20U << 20U), 1U) << "one of any size";
+    asking.engine.detach(replies, {});
+    world_.run();
+    node_->command(0, command::TakeSnapshot{.request = 1, .deliveries = true}, world_.now);
+    for (int turn = 0; turn < 1000 && node_->snapshots.empty(); ++turn) {
+        world_.pass(10 * routing::kMillisecond);
+    }
+    ASSERT_EQ(node_->snapshots.size(), 1U);
+    EXPECT_EQ(node_->snapshots[0]->local_open, 0U);
+    EXPECT_EQ(node_->snapshots[0]->counters.dropped_presettled, 500U + 24U + 2U);
 }
 
 TEST_P(Plane, BytesMayComeInAnyPieces) {
