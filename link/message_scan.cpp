@@ -174,6 +174,7 @@ bool read_properties(unsigned code, std::span<const std::byte> body, MessageScan
 MessageScan scan_message(std::span<const std::byte> bytes) {
     MessageScan scan;
     Reader reader(bytes);
+    unsigned last = 0;
     while (!reader.at_end()) {
         const auto section = reader.descriptor();
         if (reader.ok() && section != kHeader && section != kDeliveryAnnotations &&
@@ -181,6 +182,11 @@ MessageScan scan_message(std::span<const std::byte> bytes) {
             scan.status = MessageScan::Status::kComplete;  // the body has begun
             return scan;
         }
+        if (reader.ok() && section <= last) {
+            reader.fail();  // each at most once, in this order: so a scan takes few steps
+            break;
+        }
+        last = section;
         unsigned code = 0;
         const auto body = reader.value(code);
         if (!reader.ok()) {

@@ -87,6 +87,17 @@ TEST(MessageScan, GarbageIsMalformed) {
     EXPECT_EQ(scan_message(bytes("hello")).status, MessageScan::Status::kMalformed);
     EXPECT_EQ(scan_message(bytes(std::string_view("\x00\x53\x73\xa1\x01x", 6))).status,
               MessageScan::Status::kMalformed);
+TEST(MessageScan, EachSectionComesOnceAndInOrder) {
+    const std::string header("\x00\x53\x70\x45", 4);
+    const std::string annotations("\x00\x53\x72\xc1\x01\x00", 6);
+    const std::string delivery_annotations("\x00\x53\x71\xc1\x01\x00", 6);
+    using Status = MessageScan::Status;
+    EXPECT_EQ(scan_message(bytes(header + delivery_annotations + annotations)).status,
+              Status::kNeedsMore);
+    EXPECT_EQ(scan_message(bytes(header + header)).status, Status::kMalformed);
+    EXPECT_EQ(scan_message(bytes(annotations + header)).status, Status::kMalformed);
+    EXPECT_EQ(scan_message(bytes(annotations + annotations)).status, Status::kMalformed);
+    EXPECT_EQ(scan_message(bytes(annotations + delivery_annotations)).status, Status::kMalformed);
 }
 
 TEST(DataSection, RoundTrip) {

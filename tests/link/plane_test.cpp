@@ -707,6 +707,20 @@ TEST_P(Plane, AnswersOfTheNodeThatNobodyTakesAreBounded) {
     EXPECT_EQ(node_->snapshots[0]->counters.dropped_presettled, 500U + 24U + 2U);
 }
 
+TEST_P(Plane, SectionsAgainAndAgainDoNotHoldUpAnAnonymousMessage) {
+    auto& sender = client();
+    const auto link = sender.sender(std::nullopt);
+    world_.run();
+    const std::string header("\x00\x53\x70\x45", 4);
+    const auto number = sender.send(link, header, false, true);
+    world_.run();
+    EXPECT_FALSE(sender.sent[number].settled) << "the address may come";
+    sender.write(link, header, true);
+    world_.run();
+    EXPECT_TRUE(sender.sent[number].settled) << "that is no AMQP message";
+    EXPECT_EQ(sender.sent[number].outcome, Outcome::kReleased);
+}
+
 TEST_P(Plane, BytesMayComeInAnyPieces) {
     world_.piece = 7;
     auto& receiver = client();
