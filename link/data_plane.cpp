@@ -297,14 +297,14 @@ void DataPlane::Impl::execute(command::SendControl& send) {
 
 void DataPlane::Impl::execute(command::CloseConnection& close) {
     if (auto* connection = plane.connection(close.id)) {
-        connection->engine().close(close.condition);
+        connection->engine().close(close.condition, plane.now);
         plane.touch(*connection);
     }
 }
 
 void DataPlane::Impl::execute(command::CloseAll& close) {
     plane.connections.for_each([&](std::uint32_t, ConnectionHolder& holder) {
-        holder.connection->engine().close(close.condition);
+        holder.connection->engine().close(close.condition, plane.now);
         plane.touch(*holder.connection);
     });
 }

@@ -86,8 +86,8 @@ Time Engine::last_received() const {
     return impl_->last_received;
 }
 
-void Engine::close(const Condition& condition) {
-    impl_->close(condition);
+void Engine::close(const Condition& condition, Time now) {
+    impl_->close(condition, now);
 }
 
 SessionIndex Engine::begin() {

@@ -193,8 +193,8 @@ class Engine {
     [[nodiscard]] Time last_received() const;
 
     // -- lifecycle commands -----------------------------------------------------------------------
-    /// Sends close; the peer's close, or 2 s, ends it.
-    void close(const Condition& condition);
+    /// Sends close; the peer's close, or 2 s from now, ends it.
+    void close(const Condition& condition, Time now);
     SessionIndex begin();
 
     struct AttachOptions {

@@ -233,7 +233,7 @@ struct Engine::Impl {
     void accept_attach(LinkIndex index, const Terminus& source, const Terminus& target);
     void detach(LinkIndex index, const Condition& condition, bool closed);
     void end(SessionIndex index, const Condition& condition);
-    void close(const Condition& condition);
+    void close(const Condition& condition, Time at);
     void fail_link(LinkIndex index, const Condition& condition);
     void fail_session(SessionIndex index, const Condition& condition);
     void fail(const Condition& condition);

@@ -486,10 +486,11 @@ void Engine::Impl::end(SessionIndex index, const Condition& condition) {
     pull_lifecycle();
 }
 
-void Engine::Impl::close(const Condition& condition) {
+void Engine::Impl::close(const Condition& condition, Time at) {
     if (phase != EnginePhase::kRunning) {
         return;
     }
+    now = at;  // nothing may have happened here for long
     flush_pending();
     phase = EnginePhase::kClosing;
     close_condition = condition;

@@ -115,7 +115,8 @@ void Connection::receive_control(IncomingLink& link, Transfer& transfer) {
     control_message_.append(reinterpret_cast<const char*>(transfer.payload.data()),
                             transfer.payload.size());
     if (control_message_.size() > kControlMessageMax) {
-        engine_.close({"amqp:link:message-size-exceeded", "control message over 1 MiB"});
+        engine_.close({"amqp:link:message-size-exceeded", "control message over 1 MiB"},
+                      plane_.now);
         plane_.touch(*this);
         return;
     }
@@ -124,7 +125,7 @@ void Connection::receive_control(IncomingLink& link, Transfer& transfer) {
     }
     const auto body = data_body(std::as_bytes(std::span(control_message_)));
     if (!body) {
-        engine_.close({"amqp:decode-error", "a control message is one data section"});
+        engine_.close({"amqp:decode-error", "a control message is one data section"}, plane_.now);
         plane_.touch(*this);
         return;
     }

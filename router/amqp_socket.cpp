@@ -225,6 +225,9 @@ void AmqpSocket::maybe_finish() {
     const routing::Time time = now();
     if (no_way_out || (moved_ && time - last_tick_ >= kTickInterval)) {
         tick();
+        if (plane.finished(id_)) {
+            linger();  // its time was over
+        }
         return;
     }
     // Input and output change what the timers are about: look again soon, not each time.

@@ -96,7 +96,8 @@ TEST(EnginePair, CloseEndsEverythingInOrder) {
     Pair pair;
     const SessionIndex session = pair.begin();
     pair.attach(session, Role::kSender, "s");
-    pair.client.engine->close({.name = "amqp:connection:forced", .description = "bye"});
+    pair.client.engine->close({.name = "amqp:connection:forced", .description = "bye"},
+                              pair.client.now);
     pair.run();
     const std::vector<std::string>& lines = pair.server.diary.lines;
     ASSERT_GE(lines.size(), 3U);

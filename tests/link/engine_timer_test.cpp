@@ -112,7 +112,7 @@ TEST(EngineTimer, AnAbsurdIdleTimeoutDoesNotMakeUsSpin) {
 TEST(EngineTimer, CloseLingersTwoSeconds) {
     RawPeer peer;
     peer.establish();
-    peer.node.engine->close({.name = "amqp:connection:forced", .description = ""});
+    peer.node.engine->close({.name = "amqp:connection:forced", .description = ""}, 0);
     EXPECT_FALSE(peer.node.engine->open());
     const std::vector<Sent> answer = peer.hear();
     ASSERT_EQ(answer.size(), 1U);
@@ -125,6 +125,16 @@ TEST(EngineTimer, CloseLingersTwoSeconds) {
     EXPECT_TRUE(peer.node.diary.closed);
     EXPECT_FALSE(peer.node.diary.closed_by_peer);
     EXPECT_TRUE(peer.node.engine->finished());
+}
+
+TEST(EngineTimer, TheLingerCountsFromTheCloseHoweverLongNothingHappened) {
+    RawPeer peer;
+    peer.establish();
+    peer.node.engine->close({.name = "amqp:connection:forced", .description = ""}, 7 * kSecond);
+    EXPECT_EQ(peer.node.engine->tick(8 * kSecond), 9 * kSecond);
+    EXPECT_FALSE(peer.node.engine->finished()) << "the peer has had no time to answer";
+    peer.node.engine->tick(9 * kSecond);
+    EXPECT_TRUE(peer.node.engine->finished() || peer.node.engine->has_output());
 }
 
 TEST(EngineTimer, AChunkNobodySharesIsGivenBack) {
