@@ -217,11 +217,26 @@ void Connection::on_link_gone(LinkIndex link) {
     drop_link(link);
 }
 
+/// Nothing opens a lost lane again, so without it the neighbour would be one that nothing reaches:
+/// the connection ends, and another one is made.
+void Connection::lost_link(LinkPurpose purpose) {
+    const bool lane = purpose == LinkPurpose::kControl || purpose == LinkPurpose::kShortLane ||
+                      purpose == LinkPurpose::kStreamLane;
+    if (lane && engine_.open()) {
+        engine_.close({"amqp:connection:forced", "a link between the routers has ended"},
+                      plane_.now);
+        plane_.touch(*this);
+    }
+}
+
 void Connection::drop_link(LinkIndex index) {
     if (index >= links_.size()) {
         return;
     }
     auto& place = links_[index];
+    if (place.in || place.out) {
+        lost_link(place.in ? place.in->purpose : place.out->purpose);
+    }
     if (place.in) {
         forwarder_.count_container(*this, *place.in);
         forwarder_.on_incoming_gone(*this, *place.in);

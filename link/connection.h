@@ -125,6 +125,7 @@ class Connection final : public EngineEvents {
     OutgoingLink& make_outgoing(LinkIndex link, const std::string& name, LinkPurpose purpose);
     void refuse(LinkIndex link, std::string condition, std::string text);
     void drop_link(LinkIndex link);
+    void lost_link(LinkPurpose purpose);
     void open_neighbour_links();
     LinkIndex open_lane(LinkPurpose purpose, const std::string& name, const char* capability);
     void maybe_report_control_up();

@@ -53,6 +53,15 @@ class DeliveryMap {
         return in_ring(id) ? &slot(id) : find_sparse(id);
     }
 
+    /// The first id from `id` on that is not known. Only ids that have moved aside are looked at:
+    /// the ring's are the newest ones. Cost: none while there are none aside.
+    [[nodiscard]] std::uint32_t unused_from(std::uint32_t id) const {
+        while (!sparse_.empty() && sparse_.contains(id)) {
+            ++id;
+        }
+        return id;
+    }
+
     bool erase(std::uint32_t id) {
         if (!in_ring(id)) {
             return erase_sparse(id);

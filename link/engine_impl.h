@@ -261,6 +261,7 @@ struct Engine::Impl {
 
     // -- engine_send.cpp --------------------------------------------------------------------------
     [[nodiscard]] bool writable(LinkIndex index) const;
+    static std::uint32_t next_delivery_id(SessionSlot& session);
     std::uint32_t start_delivery(LinkIndex index, const OutboundDelivery& delivery);
     Written write_delivery(LinkIndex index, Bytes payload, const ChunkRef* owner, bool more);
     std::optional<std::uint32_t> send_whole(LinkIndex index, const WholeDelivery& delivery);

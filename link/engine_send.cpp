@@ -27,6 +27,13 @@ bool Engine::Impl::writable(LinkIndex index) const {
            (link.sender.credit() > 0 && session.outgoing.size() < config.outgoing_unsettled_max);
 }
 
+/// Ids begin again behind 2^32 - 1 (AMQP 2.8.8), while some of the last round may be unsettled yet.
+std::uint32_t Engine::Impl::next_delivery_id(SessionSlot& session) {
+    const std::uint32_t id = session.outgoing.unused_from(session.next_delivery_id);
+    session.next_delivery_id = id + 1;
+    return id;
+}
+
 std::uint32_t Engine::Impl::start_delivery(LinkIndex index, const OutboundDelivery& delivery) {
     LinkSlot& link = links[index];
     AMQMESH_DEBUG_ASSERT(writable(index) && !link.out.active);
@@ -38,7 +45,7 @@ std::uint32_t Engine::Impl::start_delivery(LinkIndex index, const OutboundDelive
     out_delivery.written = false;
     out_delivery.abort_due = false;
     out_delivery.settled = delivery.settled;
-    out_delivery.id = session.next_delivery_id++;
+    out_delivery.id = next_delivery_id(session);
     out_delivery.message_format = delivery.message_format;
     out_delivery.receiver_settle_mode = delivery.receiver_settle_mode;
     out_delivery.tag_bytes = static_cast<std::uint8_t>(delivery.tag.size());
@@ -48,7 +55,9 @@ std::uint32_t Engine::Impl::start_delivery(LinkIndex index, const OutboundDelive
     session.unwritten = index;
     link.sender.send_delivery();
     if (!delivery.settled) {
-        session.outgoing.insert(out_delivery.id, index, delivery.context);
+        const bool added = session.outgoing.insert(out_delivery.id, index, delivery.context);
+        AMQMESH_DEBUG_ASSERT(added);
+        static_cast<void>(added);
         session.outgoing_full =
             session.outgoing_full || session.outgoing.size() >= config.outgoing_unsettled_max;
     }
@@ -117,7 +126,7 @@ std::optional<std::uint32_t> Engine::Impl::send_whole(LinkIndex index,
         room > remote.max_frame_size || trace || !writable(index)) {
         return std::nullopt;
     }
-    const std::uint32_t id = session.next_delivery_id++;
+    const std::uint32_t id = next_delivery_id(session);
     out.commit(encode(out.reserve(room),
                       static_cast<std::uint16_t>(session.local_channel),
                       WholeTransfer{.handle = link.local_handle,
@@ -129,7 +138,9 @@ std::optional<std::uint32_t> Engine::Impl::send_whole(LinkIndex index,
     link.sender.send_delivery();
     session.flow.send_frame();
     if (!delivery.settled) {
-        session.outgoing.insert(id, index, delivery.context);
+        const bool added = session.outgoing.insert(id, index, delivery.context);
+        AMQMESH_DEBUG_ASSERT(added);
+        static_cast<void>(added);
         session.outgoing_full =
             session.outgoing_full || session.outgoing.size() >= config.outgoing_unsettled_max;
     }

@@ -26,6 +26,22 @@ std::vector<std::uint32_t> collect(DeliveryMap& map, std::uint32_t first, std::u
     return ids;
 }
 
+TEST(DeliveryMap, AnIdOfTheLastRoundIsPassedOver) {
+    DeliveryMap map;
+    EXPECT_EQ(map.unused_from(5), 5U);
+    ASSERT_TRUE(map.insert(5, 1, 0));
+    ASSERT_TRUE(map.insert(6, 1, 0));
+    for (std::uint32_t id = 7; id < 1000; ++id) {
+        ASSERT_TRUE(map.insert(id, 1, 0));
+        map.erase(id);
+    }
+    ASSERT_EQ(map.sparse_size(), 2U);
+    EXPECT_EQ(map.unused_from(1000), 1000U);
+    EXPECT_EQ(map.unused_from(4), 4U);
+    EXPECT_EQ(map.unused_from(5), 7U) << "the ids have begun again";
+    EXPECT_TRUE(map.insert(map.unused_from(5), 1, 0));
+}
+
 }  // namespace
 
 TEST(DeliveryMap, StaysSmallWhileIdsRunOn) {

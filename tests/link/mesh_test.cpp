@@ -119,6 +119,24 @@ TEST_P(Mesh, AnswersOfANodeThatNobodyTakesAreBoundedAtTheOtherEndToo) {
     EXPECT_EQ(asking.received.size(), 1001U) << "what was taken counts no more";
 }
 
+TEST_P(Mesh, WithoutOneOfItsLinksAConnectionBetweenRoutersEnds) {
+    ConnectionOptions options;
+    options.role = ConnectionRole::kInterRouter;
+    for (const LinkIndex lost : {0U, 1U}) {  // control, lane for short messages
+        auto& neighbour = world_.client(a_, last_, options);
+        world_.run();
+        ASSERT_TRUE(neighbour.opened);
+        ASSERT_FALSE(neighbour.closed);
+        neighbour.engine.detach(lost, {});
+        world_.run();
+        ASSERT_TRUE(neighbour.closed) << lost;
+        EXPECT_EQ(neighbour.closed->name, "amqp:connection:forced");
+    }
+    auto& neighbour = world_.client(a_, last_, options);
+    world_.run();
+    neighbour.engine.end(neighbour.engine.session_of(1), {});
+    world_.run();
+    EXPECT_TRUE(neighbour.closed) << "its links went with the session";
 }
 
 TEST_P(Mesh, AnEgressWithoutConsumerReleasesAfterAMoment) {
