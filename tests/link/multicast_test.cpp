@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -218,6 +219,43 @@ TEST_P(Multicast, EveryoneOnceWhateverTheyBelieve) {
         ASSERT_EQ(send(), kOnceEach) << "round " << round;
         ASSERT_EQ(clients_[0]->sent[last_].outcome, Outcome::kAccepted);
     }
+}
+
+TEST(MulticastCopies, MoreThanSixteenBitsCount) {
+    TestWorld world;
+    auto& node = world.node("A");
+    node.builder.set_settings(std::make_shared<const routing::AddressSettings>(
+        std::vector<routing::AddressRule>{{"", "all/#", Treatment::kMulticast, {}}},
+        Treatment::kBalanced));
+    node.publish(world.now);
+    // Two consumers, each known 33,000 times: as many links would take the test too long.
+    constexpr std::size_t kEach = 33'000;
+    std::vector<TestClient*> clients{&world.client(node), &world.client(node)};
+    for (auto* client : clients) {
+        client->receiver("all/q", kEach);
+    }
+    world.run();
+    ASSERT_EQ(node.consumers.size(), clients.size());
+    for (const auto& up : node.consumers) {
+        for (std::size_t i = 1; i < kEach; ++i) {
+            node.builder.add_consumer(up.key, up.treatment, up.consumer);
+        }
+    }
+    node.publish(world.now);
+    auto& sender = world.client(node);
+    const auto link = sender.sender("all/q");
+    world.run();
+    const auto number = sender.send(link, "x");
+    world.run();
+    ASSERT_EQ(clients[0]->received.size(), kEach);
+    ASSERT_EQ(clients[1]->received.size(), kEach);
+    clients[0]->accept_all();
+    world.run();
+    EXPECT_FALSE(sender.sent[number].settled);
+    clients[1]->accept_all();
+    world.run();
+    EXPECT_TRUE(sender.sent[number].settled);
+    EXPECT_EQ(sender.sent[number].outcome, Outcome::kAccepted);
 }
 
 }  // namespace
