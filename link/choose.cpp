@@ -338,7 +338,9 @@ void Forwarder::choose_from_mesh(IncomingDelivery& in,
                 ? MulticastGuard::Verdict::kDuplicate
                 : plane_.shared->multicast.see(in.label.ingress, incarnation, in.label.sequence);
         if (verdict != MulticastGuard::Verdict::kNew) {
-            ++plane_.counters.multicast_duplicates;
+            const bool too_old = verdict == MulticastGuard::Verdict::kTooOld;
+            plane_.counters.multicast_too_old += too_old ? 1U : 0U;
+            plane_.counters.multicast_duplicates += too_old ? 0U : 1U;
             return;
         }
         if (const auto* route = table.find(in.label.address); route != nullptr) {

@@ -68,8 +68,8 @@ struct PlaneCounters {
                   modified = 0;
     std::uint64_t ingress = 0, egress = 0, transit = 0;
     std::uint64_t container_ingress = 0, container_egress = 0;  ///< role route-container
-    std::uint64_t hop_limit_drops = 0, multicast_duplicates = 0, bounced = 0, expired = 0,
-                  redelivered = 0, stalled = 0;
+    std::uint64_t hop_limit_drops = 0, multicast_duplicates = 0, multicast_too_old = 0, bounced = 0,
+                  expired = 0, redelivered = 0, stalled = 0;
     AgeCounters ages;                 ///< of deliveries coming in
     RouterAges settle_ages;           ///< of unsettled deliveries that entered the mesh here
     std::uint64_t links_blocked = 0;  ///< without credit for more than 10 s; set by snapshots

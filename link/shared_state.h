@@ -82,13 +82,18 @@ class InterestBoard {
 };
 
 /// Tells which multicast deliveries this node has seen (ROUTING 1.7 step 5): the last kWindow
-/// sequence numbers of every origin. Copies may arrive on any worker.
+/// sequence numbers of every origin, over all its addresses; the last kWindowMax of one that sends
+/// many, since a long message may wait for its lane while as many short ones pass. Copies may
+/// arrive on any worker.
 ///
 /// Origins need not exist: a neighbour may invent them. So each takes little over kWindow / 8
-/// bytes, all together 2 * kOriginsMax times that at most (42 MB).
+/// bytes, all together 2 * kOriginsMax times that at most (42 MB); wider windows take
+/// kWiderBytesMax together.
 class MulticastGuard {
   public:
     static constexpr std::uint32_t kWindow = 8192;
+    static constexpr std::uint32_t kWindowMax = 262'144;
+    static constexpr std::size_t kWiderBytesMax = std::size_t{32} << 20U;
     static constexpr std::size_t kOriginsMax = 20'000;
     /// A step as far as that is no step, but a new count: one forged number silences nobody.
     static constexpr std::uint32_t kFar = 1U << 20U;
@@ -110,11 +115,28 @@ class MulticastGuard {
         [[nodiscard]] bool has(std::uint32_t sequence) const;
         Verdict see(std::uint32_t sequence);
 
+        /// It was filled twice, and may be wider.
+        [[nodiscard]] bool wants_more() const {
+            return fresh_ >= 2 * size() && size() < kWindowMax;
+        }
+
+        /// Twice as wide, with what is known.
+        void widen();
+
+        [[nodiscard]] std::size_t bytes() const { return seen_.size() * sizeof(std::uint64_t); }
+
+        /// Beyond those of a window that was not widened.
+        [[nodiscard]] std::size_t wider_bytes() const { return bytes() - kWindow / 8; }
+
       private:
         static constexpr std::uint32_t kBits = 64;
 
+        [[nodiscard]] std::uint32_t size() const {
+            return static_cast<std::uint32_t>(seen_.size()) * kBits;
+        }
+
         [[nodiscard]] std::uint64_t& word(std::uint32_t sequence) {
-            return seen_[sequence % kWindow / kBits];
+            return seen_[sequence % size() / kBits];
         }
 
         static std::uint64_t bit(std::uint32_t sequence) {
@@ -122,9 +144,12 @@ class MulticastGuard {
         }
 
         void advance(std::uint32_t to);
+        void begin_at(std::uint32_t sequence);
 
-        std::uint32_t newest_;  // sequence numbers beyond it have no bit set
-        std::array<std::uint64_t, kWindow / kBits> seen_{};
+        std::uint32_t newest_;           // sequence numbers beyond it have no bit set
+        std::uint32_t known_ = kWindow;  // up to the newest; what is older was forgotten
+        std::uint32_t fresh_ = 0;        // that it has seen since it has this size
+        std::vector<std::uint64_t> seen_ = std::vector<std::uint64_t>(kWindow / kBits);
     };
 
     struct Origin {
@@ -133,8 +158,11 @@ class MulticastGuard {
         std::unique_ptr<Window> before;  // of the incarnation before; may be null
     };
 
+    void forget(std::unique_ptr<Window> window);
+
     std::mutex mutex_;
     std::unordered_map<routing::RouterId, Origin> origins_;
+    std::size_t wider_bytes_ = 0;  // of all windows
 };
 
 /// Made once per process and given to every DataPlane.

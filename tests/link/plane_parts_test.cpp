@@ -87,6 +87,8 @@ TEST(MessageScan, GarbageIsMalformed) {
     EXPECT_EQ(scan_message(bytes("hello")).status, MessageScan::Status::kMalformed);
     EXPECT_EQ(scan_message(bytes(std::string_view("\x00\x53\x73\xa1\x01x", 6))).status,
               MessageScan::Status::kMalformed);
+}
+
 TEST(MessageScan, EachSectionComesOnceAndInOrder) {
     const std::string header("\x00\x53\x70\x45", 4);
     const std::string annotations("\x00\x53\x72\xc1\x01\x00", 6);
@@ -302,6 +304,37 @@ TEST(MulticastGuard, InventedOriginsAreBounded) {
         ASSERT_EQ(guard.see(origin, 0, 5), MulticastGuard::Verdict::kDuplicate);
     }
     EXPECT_EQ(guard.origins(), MulticastGuard::kOriginsMax);
+}
+
+TEST(MulticastGuard, ALongMessageMayComeBehindVeryManyShortOnes) {
+    MulticastGuard guard;
+    using Verdict = MulticastGuard::Verdict;
+    constexpr std::uint32_t kLong = 0xfffff000U;  // the numbers wrap while it waits
+    constexpr std::uint32_t kLast = kLong + 260'000;
+    for (std::uint32_t number = kLong - 600'000; number != kLast + 1; ++number) {
+        if (number != kLong) {
+            ASSERT_EQ(guard.see(1, 1, number), Verdict::kNew) << number;
+        }
+    }
+    EXPECT_EQ(guard.see(1, 1, kLong), Verdict::kNew);
+    EXPECT_EQ(guard.see(1, 1, kLong), Verdict::kDuplicate);
+    EXPECT_EQ(guard.see(1, 1, kLong - 1), Verdict::kDuplicate);
+    EXPECT_EQ(guard.see(1, 1, kLast), Verdict::kDuplicate);
+    EXPECT_EQ(guard.see(1, 1, kLast - MulticastGuard::kWindowMax), Verdict::kTooOld);
+    EXPECT_EQ(guard.see(1, 2, kLong), Verdict::kDuplicate) << "of the incarnation before";
+}
+
+TEST(MulticastGuard, AWiderWindowForgetsNothingAndBringsNothingBack) {
+    MulticastGuard guard;
+    using Verdict = MulticastGuard::Verdict;
+    std::uint32_t oldest = 1;
+    for (std::uint32_t number = 1; number <= 100'000; ++number) {
+        ASSERT_EQ(guard.see(1, 1, number), Verdict::kNew) << number;
+        if (number > MulticastGuard::kWindow && number % 61 == 0) {
+            ASSERT_EQ(guard.see(1, 1, number - MulticastGuard::kWindow + 1), Verdict::kDuplicate);
+            ASSERT_NE(guard.see(1, 1, oldest++), Verdict::kNew) << oldest << " at " << number;
+        }
+    }
 }
 
 TEST(MulticastGuard, AnotherIncarnationStartsAfreshButForgetsNothing) {
