@@ -109,6 +109,14 @@ void Forwarder::on_record(const Record& record,
         case RecordKind::kSettle: {
             const auto found = remote_.find({record.origin, record.copy});
             if (found == remote_.end()) {
+                // The copy has ended meanwhile, and others of a multicast message go on.
+                if (!payload.empty()) {
+                    Record gone;
+                    gone.kind = RecordKind::kProgress;
+                    gone.origin = record.origin;
+                    gone.bytes = static_cast<std::uint32_t>(payload.size());
+                    post(record.origin.worker, gone, {});
+                }
                 return;
             }
             const auto slot = found->second;

@@ -258,5 +258,49 @@ TEST(MulticastCopies, MoreThanSixteenBitsCount) {
     EXPECT_EQ(sender.sent[number].outcome, Outcome::kAccepted);
 }
 
+/// One sender on the first worker, consumers on others.
+TEST(MulticastCopies, WhatWasOnItsWayToAnEndedCopyIsHeldNoLonger) {
+    TestWorld world;
+    auto& node = world.node("A", 3);
+    node.builder.set_settings(std::make_shared<const routing::AddressSettings>(
+        std::vector<routing::AddressRule>{{"", "all/#", Treatment::kMulticast, {}}},
+        Treatment::kBalanced));
+    node.publish(world.now);
+    auto& sender = world.client(node, 0);
+    auto& leaving = world.client(node, 1);
+    auto& staying = world.client(node, 2);
+    std::vector<LinkIndex> receivers;
+    for (int i = 0; i < 60; ++i) {
+        receivers.push_back(leaving.receiver("all/q", 10));
+    }
+    staying.receiver("all/q", 10);
+    const auto link = sender.sender("all/q");
+    world.run();
+    const auto number = sender.send(link, "x", false, true);
+    world.run();
+    ASSERT_EQ(leaving.received.size(), receivers.size());
+    // In one round: 60 x 100 KB go to the other worker, where nobody is left to take them.
+    const std::string piece(100'000, 'p');
+    ASSERT_EQ(sender.write(link, piece, true), piece.size());
+    for (const auto receiver : receivers) {
+        leaving.engine.detach(receiver, {});
+    }
+    world.run();
+    std::string rest(4'000'000, 'r');
+    for (int turn = 0; turn < 1000 && !rest.empty(); ++turn) {
+        rest.erase(0, sender.write(link, rest, true));
+        world.run();
+    }
+    EXPECT_TRUE(rest.empty()) << rest.size() << " bytes found no room";
+    sender.write(link, "end", false);
+    world.run();
+    ASSERT_EQ(staying.received.size(), 1U);
+    EXPECT_TRUE(staying.received[0].complete);
+    EXPECT_EQ(staying.received[0].body.size(), 1 + piece.size() + 4'000'000 + 3);
+    staying.accept_all();
+    world.run();
+    EXPECT_EQ(sender.sent[number].outcome, Outcome::kAccepted);
+}
+
 }  // namespace
 }  // namespace amqmesh::link::test
