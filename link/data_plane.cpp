@@ -6,6 +6,7 @@
 #include "link/plane.h"
 #include "link/process_memory.h"
 #include "link/snapshot.h"
+#include "link/starved_links.h"
 
 #include <algorithm>
 #include <cassert>
@@ -49,7 +50,7 @@ struct DataPlane::Impl {
     std::deque<SnapshotJob> snapshots;  // the first is under way
     Time next_piece = 0;                // of it
     Time next_life = 0;
-    std::vector<LinkKey> starved;  // links that got less credit than they may have
+    StarvedLinks starved;
     bool was_tight = false;
     std::size_t peak = 0;  // of the load since memory was given back last
     Time next_trim = 0;
@@ -378,12 +379,9 @@ std::uint32_t DataPlane::Impl::affordable(const Connection& connection,
     const auto least = std::max(std::min(by_size, part), kDeliveriesMin);
     const auto limit = static_cast<std::uint32_t>(std::min<std::size_t>(least, link.capacity));
     if (!plane.budget.tight()) {
-        link.starved = false;
         return limit;
     }
-    if (!std::exchange(link.starved, true)) {
-        starved.push_back(key);
-    }
+    starved.add(plane, link, key);
     return std::min(limit, link.outstanding + std::max(have, link.outstanding == 0 ? 1U : 0U));
 }
 
@@ -394,7 +392,7 @@ void DataPlane::Impl::relax() {
         return;
     }
     was_tight = false;
-    for (const auto& key : std::exchange(starved, {})) {
+    for (const auto& key : starved.take(plane)) {
         look_again(key);
     }
     plane.connections.for_each([this](std::uint32_t, ConnectionHolder& holder) {

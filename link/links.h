@@ -74,7 +74,7 @@ struct IncomingLink {
     std::uint32_t newest = kNoSlot;  ///< of its deliveries that are not forgotten (slots, a list)
     bool blocked = false;            ///< told so
     bool stuck_told = false;         ///< of its deliveries
-    bool starved = false;            ///< waits for memory: on the list of those to be looked at
+    bool starved = false;            ///< waits for memory: in StarvedLinks
     std::size_t mean_bytes = 0;      ///< of the first frames of its deliveries, exponential
     bool routable = false;           ///< as of routable_generation's table
     std::uint64_t routable_generation = 0;

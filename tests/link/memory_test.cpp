@@ -2,6 +2,7 @@
 #include "link/chunk.h"
 #include "link/content.h"
 #include "link/slab.h"
+#include "link/starved_links.h"
 #include "routing/address_key.h"
 #include "tests/link/test_world.h"
 
@@ -200,6 +201,32 @@ TEST(Budget, BeginningsOfMessagesThatNobodyEndsAreBounded) {
         world.run();
     }
     EXPECT_EQ(sender.outcomes(Outcome::kAccepted), 12U);
+}
+
+TEST(StarvedLinks, EachIsThereOnceAndThoseGoneAreForgotten) {
+    struct Outlet final : PlaneOutlet {
+        bool post(std::uint16_t, CrossBatch&) override { return true; }
+
+        void report(Report&&) override {}
+
+        void output_ready(ConnectionId) override {}
+    };
+
+    Outlet outlet;
+    Plane plane(PlaneConfig{}, outlet);
+    StarvedLinks starved;
+    IncomingLink link;
+    for (int i = 0; i < 3; ++i) {
+        starved.add(plane, link, {});
+    }
+    EXPECT_EQ(starved.size(), 1U);
+    for (std::uint32_t i = 0; i < 100'000; ++i) {
+        IncomingLink gone;
+        starved.add(plane, gone, {.connection = 7, .connection_generation = i + 1});
+    }
+    EXPECT_LE(starved.size(), StarvedLinks::kMin);
+    EXPECT_TRUE(starved.take(plane).empty());
+    EXPECT_EQ(starved.size(), 0U);
 }
 
 TEST(Budget, LinksOfAConnectionShareItsDeliveries) {
