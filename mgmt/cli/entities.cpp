@@ -146,7 +146,7 @@ Exit query(const EntityOptions& options) {
     if (options.json) {
         fmt::print("{}\n", (options.all_nodes ? per_node : per_node.front()).dump(2));
     } else if (options.csv) {
-        fmt::print("{}", rows_table(together).csv());
+        fmt::print("{}", rows_table(together, {.csv = true}).csv());
     } else if (together.rows.empty() && exit == Exit::kOk) {
         fmt::print("{}\n", no_rows(client, options));
     } else {

@@ -1,5 +1,6 @@
 #include "mgmt/cli/commands.h"
 #include "mgmt/cli/entities.h"
+#include "mgmt/cli/numbers.h"
 
 #include <CLI/CLI.hpp>
 
@@ -54,7 +55,7 @@ void add_query(CLI::App& app, Action& chosen) {
     added.command->add_flag("--csv", added.options->csv, "Print comma-separated values")
         ->excludes("--json");
     added.command->add_option("--limit", added.options->limit, "Show at most so many rows")
-        ->check(CLI::NonNegativeNumber);
+        ->check(not_negative);
     add_all_nodes(added);
     added.command->footer("On a terminal that is too narrow for a table: an attribute a line.");
     on_chosen(added, chosen, query);
@@ -125,7 +126,7 @@ void add_entity_commands(CLI::App& app, Action& chosen) {
 
     const Added log = add(app, "log", "The node's latest log lines");
     log.command->add_option("--limit", log.options->limit, "At most so many lines (of each node)")
-        ->check(CLI::NonNegativeNumber);
+        ->check(not_negative);
     add_all_nodes(log);
     on_chosen(log, chosen, show_log);
 }

@@ -1,6 +1,7 @@
 #include "mgmt/cli/commands.h"
 #include "mgmt/cli/management_client.h"
 #include "mgmt/cli/nodes.h"
+#include "mgmt/cli/numbers.h"
 #include "mgmt/cli/topology.h"
 #include "mgmt/cli/views.h"
 
@@ -92,11 +93,11 @@ Exit show_view(const View& view, const ViewOptions& options) {
             if (options.all_nodes && !id.empty()) {
                 fmt::print("{}{}\n", id == nodes.front() ? "" : "\n", id);
             }
-            print_table(view_table(view, rows, options.verbose), view, options);
+            print_table(view_table(view, rows, {options.verbose, options.csv}), view, options);
         }
     });
     if (options.csv && options.all_nodes) {
-        fmt::print("{}", view_table(view, together, options.verbose).csv());
+        fmt::print("{}", view_table(view, together, {options.verbose, true}).csv());
     }
     if (options.json) {
         fmt::print("{}\n", (options.all_nodes ? per_node : per_node.front()).dump(2));
@@ -115,7 +116,7 @@ Exit show_stats(const ViewOptions& options) {
         const bool first = all.empty();
         all.push_back(rows_json(router).front());
         if (options.csv) {
-            const std::string lines = rows_table(router).csv();
+            const std::string lines = rows_table(router, {.csv = true}).csv();
             fmt::print("{}", first ? lines : lines.substr(lines.find('\n') + 1));
         } else if (!options.json) {
             fmt::print("{}{}", first ? "" : "\n", stats_text(router));
@@ -141,7 +142,7 @@ void add_view(CLI::App& app, Action& chosen, const char* name, const char* help,
     command->add_flag("--csv", options->csv, "Print comma-separated values")->excludes("--json");
     command->add_flag("-v,--verbose", options->verbose, "Show more columns");
     command->add_option("--limit", options->limit, "Show at most so many rows")
-        ->check(CLI::NonNegativeNumber);
+        ->check(not_negative);
     command->callback([options, &chosen, &view] {
         chosen = [options, &view] { return show_view(view, *options); };
     });

@@ -2,6 +2,7 @@
 #include "mgmt/cli/commands.h"
 #include "mgmt/cli/management_client.h"
 #include "mgmt/cli/nodes.h"
+#include "mgmt/cli/numbers.h"
 #include "mgmt/cli/table.h"
 #include "mgmt/cli/watch.h"
 #include "mgmt/cli/why.h"
@@ -185,7 +186,7 @@ void add_live_commands(CLI::App& app, Action& chosen) {
         ->check(CLI::Range(0.1, 3600.0))
         ->capture_default_str();
     command->add_option("-c,--count", watched->count, "Looks; 0: until Ctrl-C")
-        ->check(CLI::NonNegativeNumber)
+        ->check(not_negative)
         ->capture_default_str();
     command->add_flag("-a,--all-nodes", watched->all_nodes, "A line for every node of the mesh");
     command->callback([watched, &chosen] { chosen = [watched] { return watch(*watched); }; });

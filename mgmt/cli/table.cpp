@@ -1,10 +1,14 @@
 #include "mgmt/cli/table.h"
 
+#include "mgmt/utf8.h"
+
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cassert>
+#include <cstdint>
 #include <cstdlib>
 #include <numeric>
 #include <string_view>
@@ -36,12 +40,31 @@ std::string_view prefix(std::string_view text, std::size_t code_points) {
     return text.substr(0, bytes);
 }
 
-std::string padded(std::string_view text, std::size_t width, Align align) {
+// The code point of a well-formed sequence.
+std::uint32_t code_point(std::string_view sequence) {
+    constexpr std::array<std::uint32_t, 5> kFirstByteMask{0, 0x7f, 0x1f, 0x0f, 0x07};
+    std::uint32_t code = static_cast<unsigned char>(sequence[0]) & kFirstByteMask[sequence.size()];
+    for (const char byte : sequence.substr(1)) {
+        code = code << 6U | (static_cast<unsigned char>(byte) & 0x3fU);
+    }
+    return code;
+}
+
+bool steers(std::uint32_t code) {
+    const bool control = code < 0x20 || (code >= 0x7f && code < 0xa0);
+    const bool separator = code == 0x2028 || code == 0x2029;
+    const bool direction = code == 0x061c || code == 0x200e || code == 0x200f ||
+                           (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+    return control || separator || direction;
+}
+
+std::string padded(std::string_view given, std::size_t width, Align align) {
+    const std::string text = printable(given);
     const std::size_t own = length(text);
     if (own > width) {
         return std::string(prefix(text, width - 1)) + std::string(kEllipsis);
     }
-    std::string cell(text);
+    std::string cell = text;
     cell.insert(align == Align::kLeft ? cell.size() : 0, width - own, ' ');
     return cell;
 }
@@ -77,6 +100,17 @@ std::string without_trailing_blanks(std::string line) {
 }
 
 }  // namespace
+
+std::string printable(std::string_view text) {
+    const std::string whole = mgmt::to_utf8(text);
+    std::string out;
+    for (std::string_view rest = whole; !rest.empty();) {
+        const std::string_view next = rest.substr(0, mgmt::utf8_length(rest));
+        out += steers(code_point(next)) ? std::string_view{"?"} : next;
+        rest.remove_prefix(next.size());
+    }
+    return out;
+}
 
 void Table::add(std::vector<std::string> cells) {
     assert(cells.size() == columns_.size());

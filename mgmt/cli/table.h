@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace amqmesh::cli {
@@ -23,7 +24,8 @@ class Table {
 
     /// Lines no longer than `width` characters (0: any length); the widest columns of words give
     /// way first, what does not fit ends in an ellipsis. If that is not enough, columns on the
-    /// right are left out, and named in a last line. Characters are UTF-8 code points.
+    /// right are left out, and named in a last line. Characters are UTF-8 code points; cells are
+    /// made printable().
     [[nodiscard]] std::string text(std::size_t width) const;
     /// How wide the text would be if no column were wider than `column`.
     [[nodiscard]] std::size_t width_with(std::size_t column) const;
@@ -45,6 +47,11 @@ class Table {
     std::vector<Column> columns_;
     std::vector<std::vector<std::string>> rows_;
 };
+
+/// For terminals: text of others must neither steer them nor look like more lines. Control
+/// characters (C0, DEL, C1), line and paragraph separators and those that change the direction of
+/// writing become '?', what is no UTF-8 U+FFFD.
+std::string printable(std::string_view text);
 
 /// Columns of the terminal on standard output, 0 when it is none.
 std::size_t terminal_width();

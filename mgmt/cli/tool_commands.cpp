@@ -2,6 +2,7 @@
 #include "mgmt/cli/commands.h"
 #include "mgmt/cli/management_client.h"
 #include "mgmt/cli/manual.h"
+#include "mgmt/cli/numbers.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -101,7 +102,7 @@ void add_drain(CLI::App& app, Action& chosen) {
     add_node_options(*command, options->node, Reach::kAnyNode);
     command->add_flag("--undo", options->undo, "Take part in the mesh again");
     command->add_option("--wait", options->wait_s, "Wait so many seconds for it to be drained")
-        ->check(CLI::PositiveNumber);
+        ->check(positive);
     command->footer(
         "Prints the state: running, draining or drained. With --wait it ends with 1 unless the\n"
         "node has got there in time.");

@@ -40,11 +40,12 @@ std::string counted(std::size_t count, std::string_view noun) {
 std::string details(const Topology& topology) {
     std::string out;
     for (const TopologyNode& node : topology.nodes) {
-        out += fmt::format("\n{}\n", node.id);
+        out += fmt::format("\n{}\n", printable(node.id));
         for (const auto& item : node.attributes.items()) {
             if (std::find(std::begin(kShownElsewhere), std::end(kShownElsewhere), item.key()) ==
                 std::end(kShownElsewhere)) {
-                out += fmt::format("  {:<18} {}\n", item.key(), to_text(item.value()));
+                out += fmt::format(
+                    "  {:<18} {}\n", printable(item.key()), printable(to_text(item.value())));
             }
         }
     }
@@ -66,12 +67,12 @@ std::string dot_text(std::string_view text) {
 
 std::string topology_text(const Topology& topology, std::size_t width, bool verbose) {
     if (topology.mode == "standalone") {
-        return fmt::format("{} is standalone: it has no mesh\n", topology.seen_from);
+        return fmt::format("{} is standalone: it has no mesh\n", printable(topology.seen_from));
     }
     std::string out = fmt::format("{}, {}, seen from {}\n\n",
                                   counted(topology.nodes.size(), "node"),
                                   counted(topology.links.size(), "link"),
-                                  topology.seen_from);
+                                  printable(topology.seen_from));
     Table nodes({{"NODE"}, {"COST", Align::kRight}, {"NEXT HOP"}, {"NEIGHBOURS"}});
     for (const TopologyNode& node : topology.nodes) {
         nodes.add({node.id,
@@ -125,7 +126,8 @@ std::string routing_text(const Rows& adjacencies, const Rows& routing, std::size
             const std::string& name = routing.columns[column];
             if (std::find(std::begin(kShownElsewhere), std::end(kShownElsewhere), name) ==
                 std::end(kShownElsewhere)) {
-                out += fmt::format("  {:<27} {}\n", name, to_text(routing.rows[row][column]));
+                const std::string cell = printable(to_text(routing.rows[row][column]));
+                out += fmt::format("  {:<27} {}\n", name, cell);
             }
         }
     }

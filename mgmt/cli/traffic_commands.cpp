@@ -1,4 +1,5 @@
 #include "mgmt/cli/commands.h"
+#include "mgmt/cli/numbers.h"
 #include "mgmt/cli/traffic.h"
 
 #include <CLI/CLI.hpp>
@@ -15,10 +16,10 @@ void add_traffic_options(CLI::App& command, TrafficOptions& options, const char*
     command.add_option("address", options.address, "AMQP address, e.g. orders or _local/test")
         ->required();
     command.add_option("-c,--count", options.count, count_help)
-        ->check(CLI::NonNegativeNumber)
+        ->check(not_negative)
         ->capture_default_str();
     command.add_option("--duration", options.duration_s, "Stop after so many seconds")
-        ->check(CLI::PositiveNumber);
+        ->check(positive);
     command.add_flag("--json", options.json, "Print JSON, the counts as its last line");
     command.add_flag("--progress", options.progress, "Tell the counts twice a second");
 }
@@ -32,13 +33,11 @@ void add_message_options(CLI::App& command, MessageOptions& options) {
     command.add_option("-p,--property", options.properties, "Application property NAME=VALUE");
     command.add_flag("--durable", options.durable, "Mark messages durable");
     command.add_option("--priority", options.priority, "Priority")->check(CLI::Range(0, 9));
-    command.add_option("--ttl", options.time_to_live_s, "Time to live in seconds")
-        ->check(CLI::PositiveNumber);
+    command.add_option("--ttl", options.time_to_live_s, "Time to live in seconds")->check(positive);
 }
 
 void add_rate(CLI::App& command, double& rate) {
-    command.add_option("--rate", rate, "At most so many messages a second")
-        ->check(CLI::PositiveNumber);
+    command.add_option("--rate", rate, "At most so many messages a second")->check(positive);
 }
 
 void add_send(CLI::App& app, Action& chosen) {
@@ -49,7 +48,7 @@ void add_send(CLI::App& app, Action& chosen) {
     add_rate(*command, options->traffic.rate);
     command->add_flag("--presettled", options->presettled, "Send settled: no outcome is awaited");
     command->add_option("--window", options->window, "Unsettled messages at most; 0: the credit")
-        ->check(CLI::NonNegativeNumber);
+        ->check(not_negative);
     command->footer("Ends with 0 when every message was accepted (or sent, if pre-settled).");
     command->callback([options, &chosen] { chosen = [options] { return send(*options); }; });
 }
@@ -95,7 +94,7 @@ void add_bench(CLI::App& app, Action& chosen) {
         ->check(CLI::Range(8, 1 << 30))
         ->capture_default_str();
     command->add_option("--window", options->window, "Unsettled messages at most")
-        ->check(CLI::PositiveNumber)
+        ->check(positive)
         ->capture_default_str();
     add_rate(*command, options->traffic.rate);
     command->footer(

@@ -158,12 +158,18 @@ std::vector<Table::Column> view_headings(const View& view, bool verbose) {
 std::vector<std::string> view_cells(const View& view,
                                     const Rows& rows,
                                     std::size_t row,
-                                    bool verbose) {
+                                    ViewForm form) {
     std::vector<std::string> cells;
     for (const ViewColumn& column : view.columns) {
-        if (verbose || !column.verbose) {
-            const Json& cell = rows.at(row, column.attribute);
-            cells.push_back(column.format != nullptr ? column.format(cell) : to_text(cell));
+        if (!form.verbose && column.verbose) {
+            continue;
+        }
+        const Json& cell = rows.at(row, column.attribute);
+        const bool as_it_is = column.format == nullptr || (form.csv && cell.is_number());
+        if (form.csv && cell.is_null()) {
+            cells.emplace_back();
+        } else {
+            cells.push_back(as_it_is ? to_text(cell) : column.format(cell));
         }
     }
     return cells;
@@ -186,21 +192,21 @@ std::vector<std::size_t> sorted_rows(const View& view, const Rows& rows) {
 
 }  // namespace
 
-Table view_table(const View& view, const Rows& rows, bool verbose) {
-    Table table(view_headings(view, verbose));
+Table view_table(const View& view, const Rows& rows, ViewForm form) {
+    Table table(view_headings(view, form.verbose));
     for (const std::size_t row : sorted_rows(view, rows)) {
-        table.add(view_cells(view, rows, row, verbose));
+        table.add(view_cells(view, rows, row, form));
     }
     return table;
 }
 
-Table view_table(const View& view, const std::vector<NodeRows>& nodes, bool verbose) {
-    std::vector<Table::Column> headings = view_headings(view, verbose);
+Table view_table(const View& view, const std::vector<NodeRows>& nodes, ViewForm form) {
+    std::vector<Table::Column> headings = view_headings(view, form.verbose);
     headings.insert(headings.begin(), {"NODE", Align::kLeft});
     Table table(std::move(headings));
     for (const NodeRows& node : nodes) {
         for (const std::size_t row : sorted_rows(view, node.rows)) {
-            std::vector<std::string> cells = view_cells(view, node.rows, row, verbose);
+            std::vector<std::string> cells = view_cells(view, node.rows, row, form);
             cells.insert(cells.begin(), node.node);
             table.add(std::move(cells));
         }
@@ -235,7 +241,7 @@ void append_rows(Rows& rows, Rows&& more) {
     std::move(more.rows.begin(), more.rows.end(), std::back_inserter(rows.rows));
 }
 
-Table rows_table(const Rows& rows) {
+Table rows_table(const Rows& rows, ViewForm form) {
     std::vector<Table::Column> headings;
     for (std::size_t column = 0; column < rows.columns.size(); ++column) {
         const bool numbers =
@@ -248,7 +254,9 @@ Table rows_table(const Rows& rows) {
     Table table(std::move(headings));
     for (const auto& row : rows.rows) {
         std::vector<std::string> cells;
-        std::transform(row.begin(), row.end(), std::back_inserter(cells), to_text);
+        for (const Json& cell : row) {
+            cells.push_back(form.csv && cell.is_null() ? std::string{} : to_text(cell));
+        }
         table.add(std::move(cells));
     }
     return table;
@@ -261,7 +269,8 @@ std::string records_text(const Rows& rows) {
         for (std::size_t column = 0; column < rows.columns.size(); ++column) {
             const Json& cell = rows.rows[row][column];
             if (!cell.is_null()) {
-                out += fmt::format("{:<28} {}\n", rows.columns[column], to_text(cell));
+                out += fmt::format(
+                    "{:<28} {}\n", printable(rows.columns[column]), printable(to_text(cell)));
             }
         }
     }
@@ -284,8 +293,8 @@ std::string stats_text(const Rows& router) {
         if (value.is_null() || name == "type" || name == "identity") {
             continue;
         }
-        out += fmt::format(
-            "{:<36} {}\n", name, name == "uptimeSeconds" ? duration_text(value) : to_text(value));
+        const std::string text = name == "uptimeSeconds" ? duration_text(value) : to_text(value);
+        out += fmt::format("{:<36} {}\n", printable(name), printable(text));
     }
     return out;
 }

@@ -35,7 +35,13 @@ const View& links_view();
 /// Attributes that `view` needs, for the QUERY.
 std::vector<std::string> attributes_of(const View& view);
 
-Table view_table(const View& view, const Rows& rows, bool verbose);
+/// For whom a table is.
+struct ViewForm {
+    bool verbose = false;  ///< all columns
+    bool csv = false;      ///< for programs: durations in seconds, nothing where there is no value
+};
+
+Table view_table(const View& view, const Rows& rows, ViewForm form);
 
 /// One table of several nodes, the node's id first.
 struct NodeRows {
@@ -43,7 +49,7 @@ struct NodeRows {
     Rows rows;
 };
 
-Table view_table(const View& view, const std::vector<NodeRows>& nodes, bool verbose);
+Table view_table(const View& view, const std::vector<NodeRows>& nodes, ViewForm form);
 
 /// Rows as a list of objects, attribute names as in management.
 Json rows_json(const Rows& rows);
@@ -52,7 +58,7 @@ void add_column(Rows& rows, const std::string& name, const std::string& value);
 /// REQUIRES: the same columns, if there are any yet.
 void append_rows(Rows& rows, Rows&& more);
 /// Rows with every column they have.
-Table rows_table(const Rows& rows);
+Table rows_table(const Rows& rows, ViewForm form = {});
 /// Rows one below the other, an attribute a line; what is null is left out.
 std::string records_text(const Rows& rows);
 /// For standard output: a table, or records where its columns do not fit the terminal.

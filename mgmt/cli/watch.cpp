@@ -91,7 +91,7 @@ std::string headline(const Look& before, const Look& now, const Rates& rates, bo
     return fmt::format(
         "{}  up {}  {} connections  {} links  {} MiB\n"
         "in {}/s  out {}/s  through {}/s  {}  {}\n",
-        in_colour(colours, "1", to_text(now.router.at(0, "id"))),
+        in_colour(colours, "1", printable(to_text(now.router.at(0, "id")))),
         duration_text(now.router.at(0, "uptimeSeconds")),
         to_text(now.router.at(0, "connectionCount")),
         to_text(now.router.at(0, "linkCount")),

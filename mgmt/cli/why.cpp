@@ -317,9 +317,9 @@ std::string findings_text(const std::vector<Finding>& findings) {
     for (const Finding& finding : findings) {
         out += fmt::format("{} {}{}{}\n",
                            finding.waits ? "*" : "-",
-                           finding.node,
+                           printable(finding.node),
                            finding.node.empty() ? "" : ": ",
-                           finding.text);
+                           printable(finding.text));
     }
     return out + (waits ? "" : "Nothing waits.\n");
 }

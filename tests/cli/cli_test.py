@@ -95,6 +95,17 @@ class Views(ToolTest):
         offsets = [request[1].get("offset") for request in self.node.management.requests[-3:]]
         self.assertEqual(offsets, [0, 500, 1000])
 
+    def test_the_node_may_be_chosen_before_the_command(self):
+        for before in (["--node", self.node.url], [f"--node={self.node.url}"], ["-n", self.node.url, "-t", "20"]):
+            for more, ids in ((["--router", "B"], ["B"]), (["--all-nodes"], ["A", "B", "C"]), ([], ["A"])):
+                command = [TOOL, *before, *more, "stats", "--json"]
+                done = subprocess.run(command, capture_output=True, text=True, timeout=50)
+                self.assertEqual(0, done.returncode, done.stderr)
+                answer = json.loads(done.stdout)
+                self.assertEqual(ids, [one["id"] for one in (answer if isinstance(answer, list) else [answer])])
+        done = subprocess.run([TOOL, "--node", self.node.url, "--csv"], capture_output=True, text=True, timeout=50)
+        self.assertEqual(2, done.returncode)
+
     def test_limit(self):
         self.assertEqual(len(self.json("links", "--limit", "3")), 3)
 
@@ -440,6 +451,12 @@ class Refusals(ToolTest):
                 with self.subTest(command):
                     done = self.run_tool(*command, "--timeout", "1.5", node=url, expect=3)
                     self.assertIn("AMQP 1.0 peer", done.stderr)
+
+    def test_numbers_that_make_no_sense(self):
+        for option, value, words in (("--count", "-1", "-1 is negative"), ("--rate", "0", "0 is not more than 0"),
+                                     ("--rate", "x", "x is no number")):
+            done = self.run_tool("send", "accept", "x", option, value, expect=2)
+            self.assertIn(f"{option}: {words}", done.stderr)
 
     def test_wrong_usage(self):
         self.run_tool("topology", "--nonsense", expect=2)
