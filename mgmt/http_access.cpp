@@ -1,5 +1,8 @@
 #include "mgmt/http_access.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -45,6 +48,24 @@ std::string_view path_of(std::string_view target) {
     return target.substr(0, target.find('?'));
 }
 
+// Of a Host field (RFC 9110, 7.2): without the port, and an IPv6 address without its brackets.
+std::string_view name_in(std::string_view host) {
+    if (host.starts_with('[')) {
+        return host.substr(1, host.find(']') - 1);
+    }
+    return host.substr(0, host.find(':'));
+}
+
+// Nobody can lead these names here but who runs this machine.
+bool is_own(const HttpAccess& access, std::string_view host) {
+    const std::string name{name_in(host)};
+    in6_addr address{};
+    const bool literal = ::inet_pton(AF_INET, name.c_str(), &address) == 1 ||
+                         ::inet_pton(AF_INET6, name.c_str(), &address) == 1;
+    return literal || same_text(name, "localhost") ||
+           (!name.empty() && same_text(name, access.host));
+}
+
 bool is_health(std::string_view path) {
     static constexpr std::array<std::string_view, 3> kHealth{"/livez", "/readyz", "/healthz"};
     return std::ranges::find(kHealth, path) != kHealth.end();
@@ -57,13 +78,24 @@ bool origin_allowed(const HttpAccess& access, std::string_view origin, std::stri
         return true;
     }
     const std::size_t scheme = origin.find("://");
-    if (scheme != std::string_view::npos && !host.empty() &&
-        same_text(origin.substr(scheme + 3), host)) {
+    if (scheme != std::string_view::npos && same_text(origin.substr(scheme + 3), host) &&
+        is_own(access, host)) {
         return true;
     }
     return std::ranges::any_of(access.origins, [origin](const std::string& allowed) {
         return allowed == "*" || same_text(allowed, origin);
     });
+}
+
+std::string_view origin_form(std::string_view target) {
+    for (const std::string_view scheme : {"http://", "https://"}) {
+        if (same_text(target.substr(0, scheme.size()), scheme)) {
+            target.remove_prefix(scheme.size());
+            const std::size_t path = target.find('/');
+            return path == std::string_view::npos ? "/" : target.substr(path);
+        }
+    }
+    return target;
 }
 
 bool offered(const HttpAccess& access, std::string_view target) {

@@ -12,6 +12,7 @@ struct HttpAccess {
     /// Of pages that may open WebSockets, as browsers write them ("https://shop.example"), besides
     /// pages of the listener itself. "*": any.
     std::vector<std::string> origins{};
+    std::string host{};  ///< that the listener is configured with
     std::string user{};  ///< empty: no authentication
     std::string password{};
     bool health = true;  ///< /livez, /readyz, /healthz
@@ -20,11 +21,17 @@ struct HttpAccess {
     bool console = true;  ///< with /api, and all that is not named above
 };
 
-/// Whether the listener has that page at all. `target` as in the request line (RFC 9112, 3.2).
+/// The target of a request line (RFC 9112, 3.2) without scheme and authority, which only requests
+/// to proxies need but every server has to take.
+std::string_view origin_form(std::string_view target);
+
+/// Whether the listener has that page at all. `target` in origin form.
 bool offered(const HttpAccess& access, std::string_view target);
 
 /// Programs other than browsers send no origin (empty) and are not restricted. `host` as in the
-/// request's Host field: a page from there may always.
+/// request's Host field: a page from there may when that is an address, localhost or the host of
+/// the listener. Any other name may be led here by whoever owns it (DNS rebinding), and its pages
+/// are as foreign as those of any site: they have to be in `origins`.
 bool origin_allowed(const HttpAccess& access, std::string_view origin, std::string_view host);
 
 /// `authorization` as in the request's field of that name. Probes of health need none.

@@ -11,6 +11,7 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <optional>
 #include <set>
 #include <utility>
@@ -87,11 +88,13 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
             close();
             return;
         }
-        if (error == http::error::header_limit || error == http::error::body_limit) {
-            answer({.status = error == http::error::header_limit ? 431 : 413}, false);
+        if (error == http::error::header_limit) {
+            unread_ = true;
+            answer({.status = 431}, false);
             return;
         }
-        if (error) {
+        unread_ = error == http::error::body_limit;
+        if (error && !unread_) {
             // Not HTTP, a time-out or a reset: an answer would not be read.
             close();
             return;
@@ -99,10 +102,16 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
         const auto& request = parser_->get();
         head_ = request.method() == http::verb::head;
         if (request.method() != http::verb::get && !head_) {
-            answer({.status = 405, .body = "only GET and HEAD\n"}, request.keep_alive());
+            answer({.status = 405, .body = "only GET and HEAD\n"},
+                   request.keep_alive() && !unread_);
             return;
         }
-        const std::string target{request.target()};
+        if (unread_) {
+            answer({.status = 413}, false);
+            return;
+        }
+        const std::string given{request.target()};
+        const std::string target{origin_form(given)};
         const bool upgrading = beast::websocket::is_upgrade(request);
         const bool keep_alive = request.keep_alive() && !upgrading;
         if (upgrading ? !access_.web_sockets : !offered(access_, target)) {
@@ -170,6 +179,9 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
         message_.set(http::field::cache_control, "no-store");
         message_.set("X-Content-Type-Options", "nosniff");
         message_.set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'");
+        if (response.status == 405) {
+            message_.set(http::field::allow, "GET, HEAD");
+        }
         if (response.status == 401) {
             message_.set(http::field::www_authenticate,
                          R"(Basic realm="amqmesh", charset="UTF-8")");
@@ -185,13 +197,39 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
             stream_,
             message_,
             [self = shared_from_this(), keep_alive](beast::error_code error, std::size_t /*n*/) {
-                if (error || !keep_alive) {
+                if (!error && self->unread_) {
+                    self->linger();
+                } else if (error || !keep_alive) {
                     self->close();
                 } else {
                     self->read();
                 }
             });
     }
+
+    // To close a socket that has unread bytes resets the connection, and the peer may lose the
+    // answer: what comes is thrown away until it closes, for so long and so much.
+    void linger() {
+        beast::error_code ignored;  // then the next read fails
+        stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+        waits_since_ = ++shared_->reads;
+        skip();
+    }
+
+    void skip() {
+        stream_.async_read_some(
+            asio::buffer(skipped_),
+            [self = shared_from_this()](beast::error_code error, std::size_t bytes) {
+                self->skipped_bytes_ += bytes;
+                if (error || self->skipped_bytes_ > kSkippedMax) {
+                    self->close();
+                } else {
+                    self->skip();
+                }
+            });
+    }
+
+    static constexpr std::size_t kSkippedMax = 1U << 20U;
 
     beast::tcp_stream stream_;
     beast::flat_buffer buffer_;
@@ -202,6 +240,9 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
     std::uint64_t tag_ = 0;
     std::uint64_t waits_since_ = 0;
     bool head_ = false;
+    bool unread_ = false;  // the request has a body, or more of a header
+    std::array<char, 4096> skipped_{};
+    std::size_t skipped_bytes_ = 0;
 };
 
 HttpServer::HttpServer(boost::asio::io_context& io,

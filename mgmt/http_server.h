@@ -27,7 +27,7 @@ struct HttpLimits {
     std::chrono::milliseconds request_timeout{10'000};  ///< for a whole request; idle time, too
 };
 
-/// What is asked (as in the request line, RFC 9112, 3.2) and how to answer it.
+/// What is asked (the request's target in origin form, RFC 9112, 3.2.1) and how to answer it.
 using HttpHandler = std::function<void(std::string_view target, HttpDone done)>;
 
 /// A client speaks AMQP over WebSocket: `descriptor` is the other end of its byte stream, to be

@@ -72,8 +72,8 @@ std::optional<Wish> parse_wish(const EntityType& type, std::string_view query, s
     Wish wish;
     for (const std::string_view part : split(query, '&')) {
         const std::size_t equals = std::min(part.find('='), part.size());
-        const std::string_view key = part.substr(0, equals);
-        const std::string_view value = part.substr(std::min(equals + 1, part.size()));
+        const std::string key = percent_decoded(part.substr(0, equals));
+        const std::string value = percent_decoded(part.substr(std::min(equals + 1, part.size())));
         if (key == "attributes") {
             for (const std::string_view name : split(value, ',')) {
                 wish.columns.push_back(type.index_of(name));
@@ -83,7 +83,7 @@ std::optional<Wish> parse_wish(const EntityType& type, std::string_view query, s
                 }
             }
         } else if (key == "node") {
-            wish.node = percent_decoded(value);
+            wish.node = value;
         } else if ((key != "offset" || !parse_number(value, wish.page.offset)) &&
                    (key != "count" || !parse_number(value, wish.page.count))) {
             why = "only attributes=NAME,… offset=NUMBER count=NUMBER and node=ID are understood";

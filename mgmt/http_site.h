@@ -48,7 +48,7 @@ class HttpSite {
     /// Asked for /livez; empty text: nothing hangs. Without it an answer is sign of life enough.
     void set_liveness(Readiness liveness) { liveness_ = std::move(liveness); }
 
-    /// `target` as in the request line (RFC 9112, 3.2). `done` is called once, during the call or
+    /// `target` in origin form (RFC 9112, 3.2.1). `done` is called once, during the call or
     /// later.
     void get(std::string_view target, HttpDone done);
 

@@ -20,8 +20,26 @@ namespace {
 using Labels = std::vector<prometheus::ClientMetric::Label>;
 using Families = std::vector<prometheus::MetricFamily>;
 
+// Labels have to be UTF-8, and different texts have to stay different: a series that there is twice
+// makes Prometheus refuse the whole answer. Bytes that are no UTF-8 become \xHH, and so does a
+// backslash that would look like the begin of one.
 std::string label_value(std::string_view text) {
-    return to_utf8(text);
+    std::string out;
+    while (!text.empty()) {
+        const std::size_t length = utf8_length(text);
+        if (length == 0 || text.starts_with("\\x")) {
+            constexpr std::string_view kDigits = "0123456789abcdef";
+            const auto byte = static_cast<unsigned char>(text[0]);
+            out += "\\x";
+            out += kDigits[byte >> 4U];
+            out += kDigits[byte & 0xfU];
+            text.remove_prefix(1);
+        } else {
+            out += text.substr(0, length);
+            text.remove_prefix(length);
+        }
+    }
+    return out;
 }
 
 prometheus::MetricFamily family(std::string name, std::string help, prometheus::MetricType type) {

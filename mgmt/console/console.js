@@ -8,8 +8,20 @@ const histories = new Map(); // node and tile -> numbers
 let previous = null; // the last answers, for rates
 let latest = null;
 let table = "addresses";
-let chosen = decodeURIComponent(location.hash.replace(/^#node=/, "")); // empty: the node that serves the page
+let note = ""; // why it is not the node that was asked for
+let chosen = nodeOf(location.hash); // empty: the node that serves the page
 let timer = null;
+
+// Addresses of the page are kept and sent around: they may be cut, or of a node that is gone.
+function nodeOf(hash) {
+  const found = /^#node=(.*)$/.exec(hash);
+  try {
+    return found ? decodeURIComponent(found[1]) : "";
+  } catch (error) {
+    note = "the address of the page names no node";
+    return "";
+  }
+}
 
 function addRates() {
   const comparable = previous && previous.id === latest.id;
@@ -236,9 +248,17 @@ async function look(wanted) {
     addRates();
     addOverview();
     draw();
-    showState(latest.missing ? "late" : "ok", latest.missing ? "live, not ready" : "live");
+    showState(latest.missing ? "late" : "ok",
+      (latest.missing ? "live, not ready" : "live") + (note ? "; " + note : ""));
   } catch (error) {
-    if (wanted === chosen) showState("lost", "no answer: " + error.message);
+    if (wanted !== chosen) return;
+    if (error.gone) {
+      chosen = "";
+      note = wanted + " is not in the mesh";
+      history.replaceState(null, "", location.pathname);
+    } else {
+      showState("lost", "no answer: " + error.message);
+    }
   }
 }
 
@@ -255,6 +275,7 @@ function choose(id) {
   const next = latest && id === latest.own ? "" : id;
   if (next === chosen) return;
   chosen = next;
+  note = "";
   history.replaceState(null, "", chosen ? "#node=" + encodeURIComponent(chosen) : location.pathname);
   showState("", "asking " + id);
   if (timer !== null) turn();

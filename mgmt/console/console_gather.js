@@ -81,6 +81,9 @@ const gather = (() => {
     if (!own) own = (await page("router", ["id"], null, 0, 1)).results[0].id;
     const id = chosen || own;
     const nodes = (await ask("router.node")).results;
+    if (id !== own && !nodes.some((node) => node.id === id)) {
+      throw Object.assign(new Error("there is no node " + id), { gone: true });
+    }
     await lookAround(nodes, id);
     const seen = overview.get(id);
     if (seen.error) throw new Error(seen.error);

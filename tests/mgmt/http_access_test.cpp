@@ -6,7 +6,7 @@ namespace amqmesh::mgmt {
 namespace {
 
 TEST(HttpAccess, PagesOfTheListenerItselfAndProgramsMayAlways) {
-    const HttpAccess access;
+    const HttpAccess access{.host = "node"};
     EXPECT_TRUE(origin_allowed(access, "", "node:8080")) << "no browser";
     EXPECT_TRUE(origin_allowed(access, "http://node:8080", "node:8080"));
     EXPECT_TRUE(origin_allowed(access, "https://Node", "node"));
@@ -15,6 +15,20 @@ TEST(HttpAccess, PagesOfTheListenerItselfAndProgramsMayAlways) {
     EXPECT_FALSE(origin_allowed(access, "null", "node:8080")) << "RFC 6454, 6.2";
     EXPECT_FALSE(origin_allowed(access, "http://", "")) << "no Host";
     EXPECT_FALSE(origin_allowed(access, "http://node:8080.evil.example", "node:8080"));
+}
+
+TEST(HttpAccess, ANameThatSomebodyLedHereIsForeign) {
+    const HttpAccess access{.host = "0.0.0.0"};
+    EXPECT_FALSE(origin_allowed(access, "http://evil.example", "evil.example"));
+    EXPECT_FALSE(origin_allowed(access, "http://evil.example:80", "evil.example:80"));
+    EXPECT_FALSE(origin_allowed(access, "http://127.0.0.1.evil.example", "127.0.0.1.evil.example"));
+    EXPECT_FALSE(origin_allowed(access, "http://[evil", "[evil"));
+    for (const std::string own :
+         {"localhost:8080", "LocalHost", "10.1.2.3:80", "[::1]:8080", "[fe80::1]"}) {
+        EXPECT_TRUE(origin_allowed(access, "http://" + own, own)) << own;
+    }
+    const HttpAccess listed{.origins = {"http://node.example"}, .host = "0.0.0.0"};
+    EXPECT_TRUE(origin_allowed(listed, "http://node.example", "node.example"));
 }
 
 TEST(HttpAccess, ConfiguredOriginsMayToo) {

@@ -154,6 +154,8 @@ TEST_F(HttpSiteTest, RefusesNonsense) {
     EXPECT_EQ(get("/api/connector?count=").status, 400);
     EXPECT_EQ(get("/api/connector?what=1").status, 400);
     EXPECT_EQ(get("/api/connector?attributes=nothing").status, 400);
+    EXPECT_EQ(get("/api/connector?attributes=name%2Ccost&%63ount=1").status, 200);
+    EXPECT_EQ(get("/api/connector?attributes=name%2Cnothing").status, 400);
     EXPECT_EQ(json("/api/nothing")["error"], "there is no such entity type; /api lists them");
 }
 

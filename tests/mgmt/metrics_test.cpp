@@ -81,6 +81,20 @@ TEST(Metrics, EscapeLabels) {
                           "direction=\"ingress\"} 9\n"));
 }
 
+TEST(Metrics, TextsThatAreNoUtf8StayDifferent) {
+    FakeSource source;
+    for (const char* key : {"M0a\xff", "M0a\xfe", "M0a\xef\xbf\xbd", "M0a\\xff", "M0a\\b"}) {
+        source.add(address(key, 1));
+    }
+    const std::string text = scrape(source);
+    // The text format doubles backslashes.
+    for (const char* label : {"a\\\\xff", "a\\\\xfe", "a\xef\xbf\xbd", "a\\\\x5cxff", "a\\\\b"}) {
+        EXPECT_THAT(text,
+                    HasSubstr("amqmesh_address_consumers{address=\"" + std::string{label} +
+                              "\",place=\"local\"} 2\n"));
+    }
+}
+
 TEST(Metrics, ListOnlyTheBusiestAddresses) {
     FakeSource source = node();
     const std::string text = scrape(source, {.addresses_max = 1});

@@ -50,7 +50,7 @@ class Console(ConsoleMeshTest):
         clients.wait(go_on, "the browser", deadline_s=max(100, 3 * DEADLINE_S))
         output = browser.communicate()[0]
         self.assertEqual(0, browser.returncode, output)
-        self.assertEqual(8, output.count("ok "), output)
+        self.assertEqual(9, output.count("ok "), output)
 
 
 if __name__ == "__main__":

@@ -68,6 +68,18 @@ async function look(page) {
   await page.selectOption("#node", id);
   await page.waitForFunction((name) => document.querySelector("#id").textContent === name, id);
   console.log("ok looks at another node");
+
+  for (const hash of ["#node=%", "#node=nowhere"]) {
+    await page.goto("about:blank"); // or the script would not be run again
+    await page.goto(url + hash);
+    await page.waitForSelector("#state.ok");
+    assert.strictEqual(await page.textContent("#id"), id);
+    assert.match(await page.textContent("#state"), hash === "#node=%" ? /names no node/ : /nowhere is not in the mesh/);
+  }
+  await page.selectOption("#node", "B");
+  await page.waitForFunction(() => document.querySelector("#id").textContent === "B");
+  assert.strictEqual(await page.textContent("#state"), "live");
+  console.log("ok has a bad or stale link shown the node itself");
 }
 
 async function run() {
