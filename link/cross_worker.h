@@ -35,7 +35,7 @@ struct Record {
     RecordKind kind = RecordKind::kOffer;
     bool more = false;
     bool aborted = false;
-    bool settled = false;  // kOutcome: final
+    bool settled = false;  // kOutcome: final; kReturn: its consumer has gone
     bool presettled = false;
     bool second_mode = false;
     bool multicast = false;

@@ -533,7 +533,7 @@ class Forwarder {
     std::size_t left_behind_ = 0;    // deliveries
 
     using CopyId = std::pair<DeliveryId, std::uint32_t>;
-    static constexpr std::size_t kGivenUpMax = 1024;
+    static constexpr std::size_t kGivenUpMax = 8192;
     std::vector<CopyId> given_up_;  // copies for other workers, to be looked for
 
     struct Originated {

@@ -9,12 +9,14 @@ namespace amqmesh::link {
 void Forwarder::redispatch(std::uint32_t out_slot) {
     auto& out = plane_.outgoing.at(out_slot);
     out.stuck = false;  // its link is gone: the next one counts it again
-    if (!out.multicast && out.label.again() && !out.label.hint &&
+    if (!out.multicast && !out.second_mode && !out.label.hint &&
         out.origin.worker != plane_.config.worker && out.complete &&
         out.content.size() <= kKeptMax) {
-        // Who has released it is known where it came in.
+        // Who has released it is known where it came in, and must be there: whom it goes to next.
         const auto content = out.content.joined();
-        send_back(record_for(RecordKind::kOffer, out), std::as_bytes(std::span(content)));
+        auto record = record_for(RecordKind::kOffer, out);
+        record.settled = true;
+        send_back(record, std::as_bytes(std::span(content)));
         free_outgoing(out_slot);
         return;
     }

@@ -275,7 +275,7 @@ void Forwarder::on_return(const Record& record, std::span<const std::byte> paylo
     unhold(*in, payload.size());
     if (in->settled) {
         maybe_release_slot(slot);
-    } else if (give_back(*in)) {
+    } else if (!record.settled && give_back(*in)) {
         settle(slot, busy());
     } else {
         keep_copy(*in, payload);

@@ -72,6 +72,25 @@ class Offers : public LineTest {
 
 INSTANTIATE_TEST_SUITE_P(Workers, Offers, ::testing::Values(1, 3));
 
+/// Found by the random test: what waited for a consumer on another worker went to another router
+/// when that consumer left, and the worker where it came in did not know that it was there.
+TEST_P(Offers, WhomItWentToWhenItsConsumerLeftIsNotAskedAgain) {
+    auto& near = consumer(a_, "near/x", 0);
+    auto& far = consumer(c_, "near/x");
+    const auto link = sender("near/x");
+    world_.share("M0near/x", Treatment::kClosest);
+    sender_.send(link, "x");
+    world_.run();
+    ASSERT_EQ(offers(), 0U) << "it waits for the nearest";
+    world_.cut(near);
+    world_.run();
+    ASSERT_EQ(far.received.size(), 1U);
+    release_all();
+    EXPECT_EQ(release_all(), 0U);
+    EXPECT_EQ(offers(), 1U);
+    EXPECT_EQ(sender_.outcomes(Outcome::kReleased), 1U);
+}
+
 TEST_P(Offers, WithoutTheOptionTheFirstWordIsTheOutcome) {
     consumer(a_, "other/x");
     consumer(a_, "other/x");

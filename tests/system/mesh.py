@@ -70,8 +70,9 @@ class Node:
     both, `listeners` are further ones."""
 
     def __init__(self, folder, name, connect_to=(), sections=None, mode="interior", workers=2, listener=None,
-                 listeners=(), arguments=()):
+                 listeners=(), arguments=(), heartbeats=None):
         self.name = name
+        self.heartbeats = heartbeats  # missed ones, after which a neighbour is lost
         self.arguments = list(arguments)
         self.folder = Path(folder)
         self.log_path = self.folder / f"{name}.log"
@@ -97,6 +98,8 @@ class Node:
         if SANITIZED:
             # A sanitized node on a busy machine may well be silent for a second.
             router["heartbeatMultiplier"] = 10
+        if self.heartbeats:
+            router["heartbeatMultiplier"] = self.heartbeats
         config = {"router": router, "listener": listeners}
         if self.connect_to:
             config["connector"] = [
