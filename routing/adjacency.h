@@ -81,6 +81,7 @@ struct Adjacency {
     // Synchronisation (state SYNC).
     Time sync_started = 0;
     bool summary_sent = false;
+    bool summary_open = false;  // the neighbour's has begun and not ended
     bool summary_complete = false;
     bool ready = false;       // we have everything the neighbour announced
     bool peer_ready = false;  // and it has everything that we announced

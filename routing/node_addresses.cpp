@@ -75,6 +75,7 @@ Fault Node::Impl::apply_delta(Adjacency& adjacency,
     switch (applied) {
         case OriginAddresses::Applied::kDone:
             adjacency.requested.erase(record.lsp.rid);
+            adjacency.sync_started = now_;
             adjacency.queue.set_addresses_known(slot, seq);
             emit_diffs(slot, diffs);
             owe_addresses(slot);
@@ -130,6 +131,7 @@ bool Node::Impl::assemble(Adjacency& adjacency, Slot slot, AddressDelta& delta) 
         return false;
     }
     std::move(delta.add.begin(), delta.add.end(), std::back_inserter(assembly->entries));
+    adjacency.sync_started = now_;
     if (assembly->next_part == 1) {
         mark(Mark::kManyParts);
     }

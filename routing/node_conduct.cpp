@@ -20,6 +20,7 @@ void add_neighbour(Hasher& hasher, const Adjacency& adjacency) {
     hasher.add(adjacency.up_at).add(adjacency.last_heard).add(adjacency.last_hello);
     hasher.add(adjacency.hello_due).add(adjacency.hello_owed ? 1 : 0);
     hasher.add(adjacency.sync_started).add(adjacency.summary_sent ? 1 : 0);
+    hasher.add(adjacency.summary_open ? 1 : 0);
     hasher.add(adjacency.summary_complete ? 1 : 0).add(adjacency.ready ? 1 : 0);
     hasher.add(adjacency.peer_ready ? 1 : 0).add(adjacency.mismatches);
     hasher.add(adjacency.mismatch_key).add(adjacency.repair_at).add(adjacency.offences.size());

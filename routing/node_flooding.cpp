@@ -33,7 +33,6 @@ void Node::Impl::on_flood(Adjacency& adjacency, Flood& flood) {
     if (!adjacency.synchronising()) {
         return;  // it will be in the summaries
     }
-    adjacency.sync_started = now_;
     Fault worst = Fault::kNone;
     for (FloodedLsp& flooded : flood.lsps) {
         ++counters_.lsp_received;
@@ -133,6 +132,7 @@ void Node::Impl::store_lsp(Adjacency& from, Lsp lsp, FloodedLsp& flooded) {
     } else if (draining != was_draining) {
         announce_weights(stored.slot);
     }
+    from.sync_started = now_;  // news, not just bytes
     from.queue.lsp_known(stored.slot, lsdb_.at(stored.slot).stamp);
     ArrivalBudget& arrival = lsdb_.at(stored.slot).arrival;
     if (arrival.take(now_)) {

@@ -68,10 +68,14 @@ void Node::Impl::on_summary(Adjacency& adjacency, const Summary& summary) {
         on_buckets(adjacency, summary);
         return;
     }
+    if (!summary.first && !adjacency.summary_open) {
+        return;  // the rest of something whose beginning nobody saw
+    }
     if (summary.first) {
         adjacency.mentioned.clear();
         adjacency.awaited.clear();
     }
+    adjacency.summary_open = !summary.complete;
     if (adjacency.mentioned.size() + summary.origins.size() > 2 * config_.limits.routers) {
         on_offence(adjacency, Fault::kOverLimit);
         return;
@@ -79,6 +83,10 @@ void Node::Impl::on_summary(Adjacency& adjacency, const Summary& summary) {
     for (const OriginSummary& theirs : summary.origins) {
         adjacency.mentioned.insert(theirs.rid);
         compare_origin(adjacency, theirs, summary.repair);
+        if (adjacency.awaited.size() > config_.limits.routers) {
+            on_offence(adjacency, Fault::kOverLimit);  // more than we would take in
+            return;
+        }
     }
     if (summary.complete) {
         owe_unmentioned(adjacency);

@@ -59,6 +59,74 @@ TEST(Limits, RoutersBeyondTheLimitAreNotStoredAndNobodysFault) {
     EXPECT_EQ(middle.pair.counters(0).over_limit, 18U) << "who is known may say more";
 }
 
+// What a neighbour says is there, and never sends, is remembered up to the number of routers that
+// could be taken in.
+TEST(Limits, WhatIsAwaitedHasABound) {
+    Middle middle(Limits{.routers = 100});
+    Side& a = middle.pair.sides[0];
+    RouterId next = 1000;
+    const auto summary = [&](bool first, bool complete) {
+        Summary lies = {.first = first, .complete = complete};
+        for (int i = 0; i < 80; ++i) {
+            lies.origins.push_back({.rid = ++next, .incarnation = 5, .seq = 1});
+        }
+        a.handle(middle.pair.now, event::Frame{middle.pair.link, encode(lies)});
+        a.out.clear();
+    };
+    const std::uint64_t before = a.node.conduct();
+    summary(false, true);
+    summary(false, false);
+    EXPECT_EQ(a.node.conduct(), before) << "no beginning: nothing to continue";
+    summary(true, false);
+    EXPECT_EQ(middle.pair.counters(0).over_limit, 0U);
+    summary(false, true);
+    EXPECT_EQ(middle.pair.counters(0).over_limit, 1U);
+    EXPECT_TRUE(a.closes.empty());
+    for (int i = 0; i < 2; ++i) {
+        summary(true, false);
+        summary(false, true);
+    }
+    ASSERT_EQ(a.closes.size(), 1U);
+    EXPECT_EQ(a.closes[0].condition, "amqp:resource-limit-exceeded");
+}
+
+// Who waits for an announced record gets it soon or a new connection: other bytes are no progress.
+TEST(Limits, RepetitionsAreNoProgressOfASynchronisation) {
+    Side a(Config{.name = "a"});
+    Time now = kSecond;
+    a.handle(now, event::Start{1'700'000'000'000});
+    a.handle(now, event::LinkUp{1, 1});
+    const NodeView view = a.node.view(now);
+    const Hello hello = {.rid = router_id("b"),
+                         .name = "b",
+                         .life = 5,
+                         .peer_rid = view.id,
+                         .peer_life = view.incarnation,
+                         .min_version = kWireVersionMin,
+                         .max_version = kWireVersionMax,
+                         .area = "0",
+                         .link_id = 1,
+                         .peer_link_id = 1,
+                         .heartbeat_ms = 1000,
+                         .detect_mult = 3,
+                         .state = AdjacencyState::kSync};
+    const auto say = [&](const auto& message) { a.handle(now, event::Frame{1, encode(message)}); };
+    say(hello);
+    say(Summary{.origins = {{.rid = router_id("never"), .incarnation = 5, .seq = 1}},
+                .first = true,
+                .complete = true});
+    const Flood repeated = {.lsps = {flooded(encode_lsp(lsp_of("far", 5, 1)))}, .deltas = {}};
+    say(repeated);
+    for (int half = 0; half < 12; ++half) {
+        now += kSecond / 2;
+        a.handle(now, event::Tick{});
+        say(hello);
+        say(repeated);
+    }
+    ASSERT_EQ(a.closes.size(), 1U);
+    EXPECT_EQ(a.closes[0].text, "no progress in synchronisation");
+}
+
 TEST(Limits, TheDatabaseHasABound) {
     Middle middle(Limits{.database_bytes = 2000});
     for (int i = 0; i < 200; ++i) {
