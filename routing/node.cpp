@@ -11,6 +11,7 @@ namespace amqmesh::routing {
 namespace {
 
 constexpr Time kStartingMax = 5 * kSecond;
+constexpr Time kLimitNoteInterval = 60 * kSecond;
 
 void keep_earliest(std::optional<Time>& earliest, std::optional<Time> candidate) {
     if (candidate && (!earliest || *candidate < *earliest)) {
@@ -273,6 +274,18 @@ std::optional<Time> Node::Impl::next_deadline() const {
 
 void Node::Impl::note(NoteLevel level, const char* code, std::string text) {
     effects_->notes.push_back({level, code, std::move(text)});
+}
+
+void Node::Impl::over_limit(const std::string& what) {
+    ++counters_.over_limit;
+    note_limit(what);
+}
+
+void Node::Impl::note_limit(const std::string& what) {
+    if (now_ >= next_limit_note_) {
+        next_limit_note_ = now_ + kLimitNoteInterval;
+        note(NoteLevel::kWarning, "DATABASE_LIMIT", "a limit is reached: no room for " + what);
+    }
 }
 
 // Spreads an interval over +-25 % so that routers started together do not stay in step.

@@ -32,7 +32,7 @@ struct Limits {
     std::size_t routers = 20'000;
     std::size_t addresses_per_origin = 1'000'000;
     std::size_t message_bytes = 1U << 20;
-    std::size_t database_bytes = 1U << 30;
+    std::size_t database_bytes = 1U << 30;  ///< addresses get 7/8 of it
 };
 
 struct Config {

@@ -14,6 +14,39 @@ namespace {
 constexpr std::size_t kBucketSyncMin = 512;   // smaller tables are sent whole
 constexpr std::size_t kTablePartsMax = 2048;  // of ~60 KiB, waiting for one neighbour
 constexpr std::size_t kAssemblyBytesMax = std::size_t{256} << 20U;
+constexpr std::size_t kLinkStateShare = 8;  // of the database: what addresses must leave
+
+// As OriginAddresses::bytes() counts it.
+std::size_t bytes_of(const AddressEntry& entry) {
+    constexpr std::size_t kEntryOverhead = 12;
+    return entry.key.size() + kEntryOverhead;
+}
+
+// Of the entries that a step deletes or changes, or that a table, or some buckets of it, replace.
+std::size_t bytes_replaced(const std::vector<AddressEntry>& entries, const AddressDelta& delta) {
+    std::size_t bytes = 0;
+    if (delta.reset) {
+        for (const AddressEntry& entry : entries) {
+            const auto bucket = static_cast<std::uint32_t>(hash_bytes(entry.key) >> 56U);
+            const bool named = delta.buckets.empty() ||
+                               std::ranges::find(delta.buckets, bucket) != delta.buckets.end();
+            bytes += named ? bytes_of(entry) : 0;
+        }
+        return bytes;
+    }
+    const auto count = [&](std::uint32_t id) {
+        const auto it = std::lower_bound(
+            entries.begin(), entries.end(), id, [](const AddressEntry& entry, std::uint32_t value) {
+                return entry.id < value;
+            });
+        bytes += it != entries.end() && it->id == id ? bytes_of(*it) : 0;
+    };
+    for (const AddressEntry& entry : delta.add) {
+        count(entry.id);
+    }
+    std::for_each(delta.del.begin(), delta.del.end(), count);
+    return bytes;
+}
 
 }  // namespace
 
@@ -52,26 +85,12 @@ Fault Node::Impl::apply_delta(Adjacency& adjacency,
                               std::string body) {
     const std::uint64_t seq = delta.seq;
     LspRecord& record = lsdb_.at(slot);
-    std::vector<AddressDiff> diffs;
-    OriginAddresses::Applied applied = OriginAddresses::Applied::kGap;
-    if (lsdb_.bytes() + body.size() > config_.limits.database_bytes) {
-        applied = OriginAddresses::Applied::kOverLimit;
-    } else if (delta.reset) {
-        if (!assemble(adjacency, slot, delta)) {
-            return Fault::kNone;
-        }
-        lsdb_.detach_addresses(slot);
-        applied = record.addresses.apply_table(adjacency.assembly->head,
-                                               std::move(adjacency.assembly->entries),
-                                               config_.limits,
-                                               diffs);
-        lsdb_.attach_addresses(slot);
-        adjacency.assembly.reset();
-    } else {
-        lsdb_.detach_addresses(slot);
-        applied = record.addresses.apply_step(delta, std::move(body), config_.limits, diffs);
-        lsdb_.attach_addresses(slot);
+    if (delta.reset && !assemble(adjacency, slot, delta)) {
+        return Fault::kNone;
     }
+    std::vector<AddressDiff> diffs;
+    const OriginAddresses::Applied applied =
+        take_delta(adjacency, slot, delta, std::move(body), diffs);
     switch (applied) {
         case OriginAddresses::Applied::kDone:
             adjacency.requested.erase(record.lsp.rid);
@@ -94,10 +113,53 @@ Fault Node::Impl::apply_delta(Adjacency& adjacency,
             request_origin(adjacency, record.lsp.rid, true);
             return Fault::kNone;
         case OriginAddresses::Applied::kOverLimit:
-            ++counters_.over_limit;
+            over_limit("addresses of " + record.lsp.name);
             return Fault::kNone;
     }
     return Fault::kNone;
+}
+
+OriginAddresses::Applied Node::Impl::take_delta(Adjacency& adjacency,
+                                                Slot slot,
+                                                const AddressDelta& delta,
+                                                std::string body,
+                                                std::vector<AddressDiff>& diffs) {
+    OriginAddresses& addresses = lsdb_.at(slot).addresses;
+    if (!delta.reset) {
+        if (delta.seq > addresses.seq() && !has_room(addresses, delta, delta.add)) {
+            return OriginAddresses::Applied::kOverLimit;
+        }
+        lsdb_.detach_addresses(slot);
+        const auto applied = addresses.apply_step(delta, std::move(body), config_.limits, diffs);
+        lsdb_.attach_addresses(slot);
+        return applied;
+    }
+    Assembly table = std::move(*adjacency.assembly);
+    adjacency.assembly.reset();
+    if (!has_room(addresses, table.head, table.entries)) {
+        return OriginAddresses::Applied::kOverLimit;
+    }
+    lsdb_.detach_addresses(slot);
+    const auto applied =
+        addresses.apply_table(table.head, std::move(table.entries), config_.limits, diffs);
+    lsdb_.attach_addresses(slot);
+    return applied;
+}
+
+bool Node::Impl::has_room(const OriginAddresses& addresses,
+                          const AddressDelta& delta,
+                          const std::vector<AddressEntry>& added) const {
+    const std::size_t limit = config_.limits.database_bytes;
+    const std::size_t room = limit - limit / kLinkStateShare;
+    std::size_t more = 0;
+    for (const AddressEntry& entry : added) {
+        more += bytes_of(entry);
+    }
+    if (lsdb_.bytes() + more <= room) {
+        return true;
+    }
+    const std::size_t less = bytes_replaced(addresses.entries(), delta);
+    return more <= less || lsdb_.bytes() + more - less <= room;
 }
 
 // Collects the parts of a table. True: complete, in adjacency.assembly.

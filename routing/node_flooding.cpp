@@ -104,9 +104,14 @@ Fault Node::Impl::on_lsp(Adjacency& adjacency, FloodedLsp& flooded) {
     if (!known_name && router_id(lsp.name) != lsp.rid) {
         return Fault::kMalformed;
     }
+    // A record in place of another counts for the difference: whatever fills the database, losses
+    // and last words are taken in.
     const bool full = slot == Lsdb::kNone && lsdb_.order().size() >= config_.limits.routers;
-    if (full || lsdb_.bytes() + flooded.body.size() > config_.limits.database_bytes) {
-        ++counters_.over_limit;  // the mesh's fault, not this neighbour's
+    const std::size_t before = slot == Lsdb::kNone ? 0 : lsdb_.at(slot).body.size();
+    const std::size_t after = flooded.body.size();
+    if (full ||
+        (after > before && lsdb_.bytes() + after - before > config_.limits.database_bytes)) {
+        over_limit("link state of " + lsp.name);  // the mesh's fault, not this neighbour's
         return Fault::kNone;
     }
     store_lsp(adjacency, std::move(lsp), flooded);

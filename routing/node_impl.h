@@ -57,6 +57,10 @@ struct Node::Impl {
     void finish_step();
     void note(NoteLevel level, const char* code, std::string text);
     Time jittered(Time interval);
+    /// Counts something that is not stored, and says so.
+    void over_limit(const std::string& what);
+    /// At most once a minute.
+    void note_limit(const std::string& what);
 
     void mark(Mark mark) { ++marks_[static_cast<std::size_t>(mark)]; }
 
@@ -120,6 +124,15 @@ struct Node::Impl {
     // node_addresses.cpp
     Fault on_delta(Adjacency& adjacency, FloodedDelta& flooded);
     Fault apply_delta(Adjacency& adjacency, Slot slot, AddressDelta& delta, std::string body);
+    OriginAddresses::Applied take_delta(Adjacency& adjacency,
+                                        Slot slot,
+                                        const AddressDelta& delta,
+                                        std::string body,
+                                        std::vector<AddressDiff>& diffs);
+    /// What a step or a table adds has room, or is no more than what it replaces.
+    [[nodiscard]] bool has_room(const OriginAddresses& addresses,
+                                const AddressDelta& delta,
+                                const std::vector<AddressEntry>& added) const;
     bool assemble(Adjacency& adjacency, Slot slot, AddressDelta& delta);
     void on_buckets(Adjacency& adjacency, const Summary& summary);
     void send_table(Adjacency& adjacency, Slot slot, const std::vector<std::uint32_t>& buckets);
@@ -168,6 +181,7 @@ struct Node::Impl {
     OwnAddresses own_addresses_;
     std::map<Slot, Time> deferred_;  // records above their origin's arrival limit
     NodeCounters counters_;
+    Time next_limit_note_ = 0;
     Marks marks_ = {};
 };
 

@@ -170,6 +170,64 @@ TEST(Limits, AnOriginsAddressesHaveABound) {
     EXPECT_TRUE(strict.pair.sides[0].closes.empty());
 }
 
+// Addresses that fill the database keep neither losses, new routers nor deletions out.
+TEST(Limits, AFullDatabaseStillTakesLinkStateAndWhatShrinks) {
+    Middle middle(Limits{.database_bytes = 4000});
+    Side& a = middle.pair.sides[0];
+    const auto stored = [&](const std::string& name) {
+        const NodeView view = a.node.view(middle.pair.now);
+        const auto it = std::find_if(view.routers.begin(),
+                                     view.routers.end(),
+                                     [&](const LinkStateView& r) { return r.name == name; });
+        return it == view.routers.end() ? std::uint64_t{0} : it->sequence;
+    };
+    Lsp far = lsp_of("far", 5, 1);
+    far.links = {{.peer = 7, .link_id = 1}, {.peer = 8, .link_id = 2}, {.peer = 9, .link_id = 3}};
+    middle.receive(far);
+    OriginAddresses truth;
+    const auto say = [&](AddressDelta delta) {
+        delta.digest = *truth.content_after(delta);
+        const std::string body = encode_delta(delta);
+        const std::uint64_t before = middle.pair.counters(0).over_limit;
+        middle.receive(Flood{.lsps = {}, .deltas = {{body, hash_bytes(body)}}});
+        const bool taken = middle.pair.counters(0).over_limit == before;
+        std::vector<AddressDiff> diffs;
+        if (taken) {
+            EXPECT_EQ(truth.apply_step(delta, body, Limits{}, diffs),
+                      OriginAddresses::Applied::kDone);
+        }
+        return taken;
+    };
+    std::uint32_t id = 0;
+    while (id < 500 && say(step(truth.seq() + 1, id, 1))) {
+        ++id;
+    }
+    ASSERT_GT(id, 20U);
+    ASSERT_LT(id, 500U);
+    EXPECT_TRUE(a.noted("DATABASE_LIMIT"));
+    const auto notes = a.notes.size();
+    EXPECT_FALSE(say(step(truth.seq() + 1, id, 1)));
+    EXPECT_EQ(a.notes.size(), notes) << "said once a minute";
+
+    far.seq = 2;
+    far.flags = lsp_flag::kDraining;
+    middle.receive(far);
+    EXPECT_EQ(stored("far"), 2U);
+    const std::string name = "a.router.that.joins.while.addresses.fill.the.database";
+    middle.receive(lsp_of(name, 5, 1));
+    EXPECT_EQ(stored(name), 1U);
+
+    AddressDelta less = step(truth.seq() + 1, 0, 0);
+    less.del = {3};
+    EXPECT_TRUE(say(less));
+    EXPECT_EQ(a.addresses.back().key, "key.3");
+    EXPECT_FALSE(a.addresses.back().present);
+    AddressDelta change = step(truth.seq() + 1, 4, 1);
+    change.add[0].weight = 2;
+    EXPECT_TRUE(say(change)) << "no bigger than what it replaces";
+    EXPECT_EQ(middle.pair.state(0), AdjacencyState::kFull);
+}
+
 // A later version's router may say things that this one does not know.
 TEST(Flooding, UnknownFieldsArePassedOnByteForByte) {
     Middle middle;
