@@ -82,6 +82,8 @@ Adjacency* Node::Impl::find_adjacency(AdjacencyId link) {
 }
 
 void Node::Impl::set_state(Adjacency& adjacency, AdjacencyState state) {
+    full_count_ += state == AdjacencyState::kFull ? 1U : 0U;
+    full_count_ -= adjacency.state == AdjacencyState::kFull ? 1U : 0U;
     adjacency.state = state;
     adjacency.since = now_;
     adjacency.hello_owed = true;
@@ -200,6 +202,11 @@ void Node::Impl::maybe_full(Adjacency& adjacency) {
         mark(Mark::kHeldBack);
         return;
     }
+    if (full_count_ >= config_.limits.links_per_router) {
+        // Nobody would take an LSP that lists more.
+        note_limit("another link, to " + adjacency.peer_name);
+        return;
+    }
     if (!adjacency.ready) {
         adjacency.ready = true;
         adjacency.hello_owed = true;
@@ -232,6 +239,7 @@ void Node::Impl::lose(AdjacencyId link, const char* why, std::optional<LinkClose
     }
     adjacencies_.erase(it);
     if (was_full) {
+        --full_count_;
         damping_.on_down(now_, peer, full_since);
         if (!stopped_) {
             originate();

@@ -172,6 +172,7 @@ struct Node::Impl {
 
     Lsdb lsdb_;
     Adjacencies adjacencies_;
+    std::size_t full_count_ = 0;  // of them
     Damping damping_;
     Routes routes_;
     SpfSchedule schedule_;

@@ -141,6 +141,7 @@ void Node::Impl::check_invariants() const {
     for (const auto& [link, adjacency] : adjacencies_) {
         full += adjacency.state == AdjacencyState::kFull ? 1U : 0U;
     }
+    AMQMESH_ASSERT(full == full_count_);
     for (const LspLink& link : own.lsp.links) {
         const auto it = adjacencies_.find(link.link_id);
         AMQMESH_ASSERT(it != adjacencies_.end());

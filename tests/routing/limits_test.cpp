@@ -354,6 +354,34 @@ TEST(Origination, ChangesOfCostAreToldAtGrowingIntervals) {
     EXPECT_EQ(pair.sides[0].routes.back().cost, 509U);
 }
 
+// An LSP that lists more links than allowed is refused by all: who has so many takes no more.
+TEST(Limits, LinksOfOneRouterHaveABound) {
+    const Config a = {
+        .name = "a", .heartbeat_ms = 1000, .detect_mult = 10, .limits = {.links_per_router = 2}};
+    Config b = a;
+    b.name = "b";
+    b.limits = {};
+    Pair pair(a, b);
+    for (int i = 0; i < 3; ++i) {
+        pair.connect();
+        pair.run_for(kSecond);
+    }
+    for (std::size_t side = 0; side < 2; ++side) {
+        EXPECT_EQ(pair.state(side), AdjacencyState::kSync);
+        EXPECT_TRUE(pair.sides[side].closes.empty());
+        EXPECT_EQ(pair.counters(side).malformed, 0U);
+    }
+    EXPECT_TRUE(pair.sides[0].noted("DATABASE_LIMIT"));
+    EXPECT_EQ(pair.counters(1).over_limit, 0U) << "nothing was sent that the other refuses";
+    for (Side& side : pair.sides) {
+        side.handle(pair.now, event::LinkDown{pair.link - 1});
+    }
+    pair.exchange();
+    pair.run_for(kSecond);
+    EXPECT_EQ(pair.state(0), AdjacencyState::kFull) << "now there is room";
+    EXPECT_EQ(pair.state(1), AdjacencyState::kFull);
+}
+
 TEST(ParallelLinks, TheCheapestOfThoseThatAreThere) {
     Pair pair;
     pair.connect(3);
