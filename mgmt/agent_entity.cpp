@@ -13,14 +13,12 @@ namespace {
 constexpr std::size_t kAttributesMax = 1000;  // in one CREATE or UPDATE
 
 // All attributes of an entity; what is not set is null. Secrets stay here.
-Value row_value(const Row& row) {
+Value row_value(const Row& row, Dialect dialect) {
     Map out;
     for (std::size_t i = 0; i < row.size(); ++i) {
         const Attribute& attribute = row.type().attributes[i];
-        if (attribute.name == "type") {
-            out.emplace_back("type", row.type().long_name());
-        } else if (!attribute.hidden) {
-            out.emplace_back(attribute.name, row[i]);
+        if (!attribute.hidden) {
+            out.emplace_back(attribute.name, told(row, i, dialect));
         }
     }
     return out;
@@ -57,6 +55,10 @@ void with_entity(Context& context,
                   .identity = std::string{exchange->property("identity")}};
     if (!find_asked_type(exchange, wanted.type)) {
         return;
+    }
+    if (wanted.type != nullptr && wanted.type->name == "router.address") {
+        wanted.name = known_key(wanted.name, exchange->dialect());
+        wanted.identity = known_key(wanted.identity, exchange->dialect());
     }
     const bool singleton = wanted.type != nullptr && wanted.type->singleton;
     if (wanted.name.empty() && wanted.identity.empty() && !singleton) {
@@ -140,7 +142,9 @@ void finish(const ExchangePtr& exchange, Code success, Result&& result, std::str
     if (result.code >= Code::kBadRequest) {
         exchange->fail(result.code, result.text);
     } else {
-        exchange->reply(success, notes, result.row ? row_value(*result.row) : Value{Map{}});
+        exchange->reply(success,
+                        notes,
+                        result.row ? row_value(*result.row, exchange->dialect()) : Value{Map{}});
     }
 }
 
@@ -175,11 +179,7 @@ void fail_unknown_type(const ExchangePtr& exchange, std::string_view name) {
     for (const EntityType& type : all_types()) {
         names.push_back(type.name);
     }
-    std::string_view short_name = name;
-    if (short_name.starts_with(kTypePrefix)) {
-        short_name.remove_prefix(kTypePrefix.size());
-    }
-    const std::string near = suggest(short_name, names);
+    const std::string near = suggest(short_type_name(name), names);
     exchange->fail(Code::kBadRequest,
                    fmt::format("there is no entity type {}{}",
                                name,
@@ -188,7 +188,7 @@ void fail_unknown_type(const ExchangePtr& exchange, std::string_view name) {
 
 void read(Context& context, const ExchangePtr& exchange) {
     with_entity(context, exchange, [exchange](Row&& row) {
-        exchange->reply(Code::kOk, "", row_value(row));
+        exchange->reply(Code::kOk, "", row_value(row, exchange->dialect()));
     });
 }
 

@@ -58,6 +58,11 @@ std::optional<std::size_t> Exchange::number(std::string_view key, std::size_t fa
                                 : std::nullopt;
 }
 
+Dialect Exchange::dialect() const {
+    const std::string_view of = property("entityType");
+    return dialect_of(of.empty() ? property("type") : of);
+}
+
 void Exchange::send(std::string&& message) {
     if (SendReply send = std::exchange(send_, nullptr)) {
         send({.to = request_.reply_to, .message = std::move(message)});

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mgmt/agent.h"
+#include "mgmt/agent_dialect.h"
 #include "mgmt/amqp_value.h"
 #include "mgmt/message.h"
 
@@ -29,6 +30,9 @@ class Exchange {
     /// A non-negative number; `fallback` when absent, nullopt when it is something else.
     [[nodiscard]] std::optional<std::size_t> number(std::string_view key,
                                                     std::size_t fallback) const;
+
+    /// How the request names types, and the answer is to.
+    [[nodiscard]] Dialect dialect() const;
 
     /// `message` is a response complete with its body.
     void send(std::string&& message);

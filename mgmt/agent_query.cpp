@@ -76,8 +76,8 @@ std::vector<std::string> known_columns(const std::vector<std::string>& asked,
 // Writes rows of mixed types; remembers where the columns are in the current type.
 class RowWriter {
   public:
-    RowWriter(ValueWriter& writer, const std::vector<std::string>& columns)
-        : writer_(writer), columns_(columns) {}
+    RowWriter(ValueWriter& writer, const std::vector<std::string>& columns, Dialect dialect)
+        : writer_(writer), columns_(columns), dialect_(dialect) {}
 
     void write(const Row& row) {
         if (type_ != &row.type()) {
@@ -89,8 +89,10 @@ class RowWriter {
                 writer_.null();
             } else if (index == kTypeColumn) {
                 writer_.string(type_name_);
-            } else {
+            } else if (dialect_ == Dialect::kReference) {
                 writer_.value(row[index]);
+            } else {
+                writer_.value(told(row, index, dialect_));
             }
         }
         writer_.close(opened);
@@ -99,7 +101,7 @@ class RowWriter {
   private:
     void enter(const EntityType& type) {
         type_ = &type;
-        type_name_ = type.long_name();
+        type_name_ = renamed(type.long_name(), dialect_);
         indices_.clear();
         for (const std::string& column : columns_) {
             const std::size_t index = type.index_of(column);
@@ -110,12 +112,14 @@ class RowWriter {
 
     ValueWriter& writer_;
     const std::vector<std::string>& columns_;
+    const Dialect dialect_;
     const EntityType* type_ = nullptr;
     std::string type_name_;
     std::vector<std::size_t> indices_;
 };
 
 std::string encode_rows(const Request& request,
+                        Dialect dialect,
                         const std::vector<std::string>& columns,
                         const std::vector<Row>& rows,
                         Page page) {
@@ -130,7 +134,7 @@ std::string encode_rows(const Request& request,
     writer.close(names);
     writer.string("results");
     const std::size_t results = writer.open_list(page.count);
-    RowWriter row_writer{writer, columns};
+    RowWriter row_writer{writer, columns, dialect};
     for (std::size_t i = 0; i < page.count; ++i) {
         row_writer.write(rows[page.offset + i]);
     }
@@ -158,7 +162,8 @@ void answer(Source& source,
         source.background(),
         [exchange, columns, rows = std::move(rows), first, count]() mutable {
             const std::vector<Row> once = std::move(rows);  // to free many takes milliseconds, too
-            return encode_rows(exchange->request(), columns, once, {first, count});
+            return encode_rows(
+                exchange->request(), exchange->dialect(), columns, once, {first, count});
         },
         [exchange](std::string&& message) { exchange->send(std::move(message)); });
 }
@@ -175,7 +180,7 @@ std::vector<const EntityType*> asked_types(const ExchangePtr& exchange) {
     }
     std::vector<const EntityType*> types;
     const EntityType* one = name.empty() ? nullptr : find_type(name);
-    std::string base{name};
+    std::string base = reference_name(name);
     if (!base.starts_with("org.")) {
         base.insert(0, kTypePrefix);
     }

@@ -28,7 +28,7 @@ void answer_by_type(const ExchangePtr& exchange, Describe&& describe) {
     }
     Map body;
     for (const EntityType* type : types) {
-        body.emplace_back(type->long_name(), describe(*type));
+        body.emplace_back(renamed(type->long_name(), exchange->dialect()), describe(*type));
     }
     exchange->reply(Code::kOk, "", Value{std::move(body)});
 }
@@ -36,7 +36,13 @@ void answer_by_type(const ExchangePtr& exchange, Describe&& describe) {
 }  // namespace
 
 void get_types(Context& /*context*/, const ExchangePtr& exchange) {
-    answer_by_type(exchange, [](const EntityType& type) { return list_of(bases_of(type)); });
+    answer_by_type(exchange, [&](const EntityType& type) {
+        std::vector<std::string> bases = bases_of(type);
+        for (std::string& base : bases) {
+            base = renamed(std::move(base), exchange->dialect());
+        }
+        return list_of(bases);
+    });
 }
 
 void get_attributes(Context& /*context*/, const ExchangePtr& exchange) {

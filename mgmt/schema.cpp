@@ -102,10 +102,17 @@ std::span<const EntityType> all_types() {
     return all;
 }
 
-const EntityType* find_type(std::string_view name) {
-    if (name.starts_with(kTypePrefix)) {
-        name.remove_prefix(kTypePrefix.size());
+std::string_view short_type_name(std::string_view name) {
+    for (const std::string_view prefix : {kTypePrefix, kSuccessorPrefix}) {
+        if (name.starts_with(prefix)) {
+            return name.substr(prefix.size());
+        }
     }
+    return name;
+}
+
+const EntityType* find_type(std::string_view name) {
+    name = short_type_name(name);
     const auto search = [](std::string_view wanted) -> const EntityType* {
         for (const EntityType& type : all_types()) {
             if (type.name == wanted || (!type.config_name.empty() && type.config_name == wanted)) {

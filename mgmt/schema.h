@@ -17,6 +17,8 @@ namespace amqmesh::mgmt {
 
 /// Prefix of the long form of type names; messages carry the long form.
 inline constexpr std::string_view kTypePrefix = "org.apache.qpid.dispatch.";
+/// Prefix that skupper-router, the reference's successor, gave the same types.
+inline constexpr std::string_view kSuccessorPrefix = "io.skupper.router.";
 
 enum class AttributeType : std::uint8_t {
     kString,
@@ -90,6 +92,9 @@ struct EntityType {
 
 /// Every type, configuration first. Static storage; safe from any thread.
 std::span<const EntityType> all_types();
+
+/// "org.apache.qpid.dispatch.router.link" or "io.skupper.router.router.link" -> "router.link".
+std::string_view short_type_name(std::string_view name);
 
 /// By long or short name as messages use it ("router.link", "org.apache.qpid.dispatch.listener"),
 /// or by the name in configuration files ("address"). nullptr: none.

@@ -31,6 +31,7 @@ constexpr auto kRouter = entity(
          .refused = "edge",
          .advice = "edge mode is not offered yet; use interior"},
         {.name = "area", .description = "Always 0."},
+        {.name = "vanId", .description = "Always null; skupper-router's tools read it."},
         {.name = "version", .description = "Version of amqmeshd."},
         {.name = "hostName", .description = "Name of the machine."},
         {.name = "metadata", .access = kCreate, .description = "Free text, shown by management."},

@@ -9,6 +9,7 @@ import unittest
 from management import ManagedMeshTest, Management, ManagementError
 
 PREFIX = "org.apache.qpid.dispatch."
+SUCCESSOR = "io.skupper.router."
 PAGE = 500
 
 # What each view reads. "all" asks without attribute names and then takes these from the reply.
@@ -143,6 +144,35 @@ class ToolViews(ToolsMeshTest):
         for line in lines:
             self.assertEqual(6, len(line))
             self.assertIsInstance(line[2], str)
+
+
+class SuccessorTools(ToolsMeshTest):
+    """skstat and skmanage: the same requests with other names of types, and addresses without a phase."""
+
+    def setUp(self):
+        super().setUp()
+        self.receiver = self.clients.connect(self.shared.nodes["A"]).receiver("successor/orders")
+
+    def rows(self, entity_type, attributes):
+        body = self.ask("QUERY", {"attributeNames": attributes}, entityType=SUCCESSOR + entity_type,
+                        offset=0, count=PAGE)
+        return [dict(zip(body["attributeNames"], row)) for row in body["results"]]
+
+    def test_what_its_views_cannot_do_without(self):
+        router = self.rows("router", [])[0]
+        self.assertIsNone(router["vanId"])
+        self.assertEqual(SUCCESSOR + "router", router["type"])
+        expected = {"name": "Msuccessor/orders", "watch": None, "subscriberCount": 1}
+        self.wait_for(lambda: expected in self.rows("router.address", list(expected)), "the address without a phase")
+        self.assertIn(expected["name"], [row["owningAddr"] for row in self.rows("router.link", ["owningAddr"])])
+
+    def test_an_entity_comes_and_goes(self):
+        which = {"type": SUCCESSOR + "router.config.address", "name": "successor"}
+        made = self.management.ask("CREATE", {"prefix": "successor"}, expected=201, **which)
+        self.assertEqual(which["type"], made["type"])
+        changed = self.management.ask("UPDATE", dict(made, distribution="closest"), **which)
+        self.assertEqual((which["type"], "closest"), (changed["type"], changed["distribution"]))
+        self.management.ask("DELETE", expected=204, **which)
 
 
 class ToolForms(ToolsMeshTest):
