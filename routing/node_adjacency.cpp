@@ -243,10 +243,9 @@ void Node::Impl::lose(AdjacencyId link, const char* why, std::optional<LinkClose
         damping_.on_down(now_, peer, full_since);
         if (!stopped_) {
             originate();
-            if (schedule_.due()) {
-                schedule_.force(
-                    now_);  // a route may lead over it, and must not for a moment longer
-            }
+        }
+        if (schedule_.due()) {
+            schedule_.force(now_);  // a route may lead over it, and must not for a moment longer
         }
     }
 }
