@@ -97,6 +97,9 @@ Fault Node::Impl::on_lsp(Adjacency& adjacency, FloodedLsp& flooded) {
         const LspRecord& record = lsdb_.at(slot);
         if (record.live() && !adjacency.queue.knows_lsp(slot, record.stamp)) {
             adjacency.queue.owe_lsp(slot, false);
+        } else if (record.tombstone && adjacency.peer == lsp.rid) {
+            // Its clock went back. There is no record to answer with, only the number to outbid.
+            send_epitaph(adjacency, slot);
         }
         return Fault::kNone;
     }
@@ -161,33 +164,35 @@ void Node::Impl::on_own_lsp(Adjacency& adjacency, const Lsp& lsp, std::uint64_t 
     if (lsp.life != life_) {
         on_fight(lsp);
     }
-    // A whole new incarnation, not just a higher number: address tables are kept per incarnation,
-    // and that other life may have announced some under this one.
     if (order < 0 || (lsp.life != life_ && lsp.incarnation == incarnation_)) {
-        mark(Mark::kOwnEcho);
-        if (lsp.incarnation >= incarnation_) {
-            mark(Mark::kOwnIncarnation);
-            // At the end of the range only the sequence is left to go beyond it; and of that,
-            // some must be left for what we have to say later.
-            const bool last = lsp.incarnation == kIncarnationMax;
-            if (last && lsp.seq > kSequenceMax - kSequenceSpare) {
-                on_last_number();
-                return;
-            }
-            sequence_ = !last                             ? 0
-                        : incarnation_ == kIncarnationMax ? std::max(sequence_, lsp.seq)
-                                                          : lsp.seq;
-            incarnation_ = last ? kIncarnationMax : lsp.incarnation + 1;
-        }
-        // However many copies come meanwhile, they put the renewal off no further.
-        renewal_due_ = true;
-        origination_due_ = std::max(now_, next_adoption_);
-        note(NoteLevel::kInfo, "OWN_LSP_ECHO", "own link state of another life: renewed");
+        outbid(lsp.incarnation, lsp.seq);
         return;
     }
     if (!adjacency.queue.knows_lsp(self_, lsdb_.at(self_).stamp)) {
         adjacency.queue.owe_lsp(self_, false);
     }
+}
+
+// A whole new incarnation, not just a higher number: address tables are kept per incarnation, and
+// that other life may have announced some under this one.
+void Node::Impl::outbid(std::uint64_t incarnation, std::uint64_t seq) {
+    mark(Mark::kOwnEcho);
+    if (incarnation >= incarnation_) {
+        mark(Mark::kOwnIncarnation);
+        // At the end of the range only the sequence is left to go beyond it; and of that, some must
+        // be left for what we have to say later.
+        const bool last = incarnation == kIncarnationMax;
+        if (last && seq > kSequenceMax - kSequenceSpare) {
+            on_last_number();
+            return;
+        }
+        sequence_ = !last ? 0 : incarnation_ == kIncarnationMax ? std::max(sequence_, seq) : seq;
+        incarnation_ = last ? kIncarnationMax : incarnation + 1;
+    }
+    // However many copies come meanwhile, they put the renewal off no further.
+    renewal_due_ = true;
+    origination_due_ = std::max(now_, next_adoption_);
+    note(NoteLevel::kInfo, "OWN_LSP_ECHO", "own link state of another life: renewed");
 }
 
 // Nothing beats it: only a liar can have issued it.

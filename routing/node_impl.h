@@ -87,6 +87,9 @@ struct Node::Impl {
     // node_sync.cpp
     void send_summary(Adjacency& adjacency, bool repair);
     void on_summary(Adjacency& adjacency, const Summary& summary);
+    /// Tells a router the number of the record of its own that we have buried.
+    void send_epitaph(Adjacency& adjacency, Slot slot);
+    void on_epitaph(const OriginSummary& theirs);
     void compare_origin(Adjacency& adjacency, const OriginSummary& theirs, bool repair);
     void compare_addresses(Adjacency& adjacency,
                            Slot slot,
@@ -107,6 +110,7 @@ struct Node::Impl {
     void store_lsp(Adjacency& from, Lsp lsp, FloodedLsp& flooded);
     void on_own_lsp(Adjacency& adjacency, const Lsp& lsp, std::uint64_t hash);
     void on_fight(const Lsp& lsp);
+    void outbid(std::uint64_t incarnation, std::uint64_t seq);
     void on_last_number();
     void on_graph_change(const GraphChange& change);
     void owe_lsp(Slot slot, bool urgent);

@@ -69,6 +69,9 @@ void Node::Impl::on_summary(Adjacency& adjacency, const Summary& summary) {
         return;
     }
     if (!summary.first && !adjacency.summary_open) {
+        if (summary.origins.size() == 1 && summary.origins[0].rid == rid_) {
+            on_epitaph(summary.origins[0]);
+        }
         return;  // the rest of something whose beginning nobody saw
     }
     if (summary.first) {
@@ -96,6 +99,17 @@ void Node::Impl::on_summary(Adjacency& adjacency, const Summary& summary) {
             send_summary(adjacency, false);
         }
         maybe_full(adjacency);
+    }
+}
+
+// A Summary of one origin that neither begins nor ends anything.
+void Node::Impl::send_epitaph(Adjacency& adjacency, Slot slot) {
+    enqueue(adjacency, encode(Summary{.origins = {summary_of(lsdb_.at(slot))}}));
+}
+
+void Node::Impl::on_epitaph(const OriginSummary& theirs) {
+    if (lsdb_.compare(self_, theirs.incarnation, theirs.seq, theirs.hash) < 0) {
+        outbid(theirs.incarnation, theirs.seq);
     }
 }
 

@@ -551,6 +551,28 @@ TEST(Ageing, SilentOriginLeavesTheDatabaseOneHourLater) {
     EXPECT_EQ(pair.sides[0].node.view(pair.now).routers.size(), 2U);
 }
 
+// Back with a clock that went back, while the neighbour remembers only the number of its last
+// words.
+TEST(Ageing, WhoComesBackWithAnOlderClockOutbidsItsTombstone) {
+    Pair pair;
+    pair.connect();
+    pair.run_for(kSecond);
+    pair.sides[0].handle(pair.now, event::Stop{});
+    pair.exchange();
+    pair.disconnect();
+    pair.run_for(130 * kSecond);
+    ASSERT_EQ(pair.sides[1].node.view(pair.now).routers.size(), 1U);
+    pair.sides[0] = Side(Config{.name = "a"});
+    pair.sides[0].handle(pair.now, event::Start{1'600'000'000'000});
+    pair.connect();
+    pair.run_for(2 * kSecond);
+    EXPECT_TRUE(full(pair));
+    EXPECT_EQ(pair.sides[1].node.view(pair.now).routers.size(), 2U);
+    ASSERT_FALSE(pair.sides[1].routes.empty());
+    EXPECT_EQ(pair.sides[1].routes.back().name, "a");
+    EXPECT_FALSE(pair.sides[1].routes.back().next_hops.empty());
+}
+
 TEST(Ageing, RefreshKeepsTheNeighbourAndRunsNoShortestPaths) {
     Pair pair;
     pair.connect();
