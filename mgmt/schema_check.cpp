@@ -3,6 +3,7 @@
 // Each raw attribute is found (deprecated names and other spellings included), checked for being
 // allowed, and converted to its type. What is missing gets its default. Every problem is reported.
 #include "mgmt/failover_urls.h"
+#include "mgmt/log_levels.h"
 #include "mgmt/schema.h"
 #include "mgmt/schema_convert.h"
 
@@ -129,7 +130,8 @@ class Checker {
             return;
         }
         if (raw_[i].value.is_null()) {
-            return;  // as if not given
+            unset(i, index);
+            return;
         }
         Converted converted = convert(attribute, raw_[i].value);
         if (!converted.error.empty()) {
@@ -139,6 +141,21 @@ class Checker {
         check_support(i, attribute, converted.value);
         note_alias(i, attribute);
         result_.row[index] = std::move(converted.value);
+    }
+
+    // As if not given: the default, when the entity is made and when it is changed.
+    void unset(std::size_t i, std::size_t index) {
+        const Attribute& attribute = type_.attributes[index];
+        if (purpose_ != Purpose::kUpdate) {
+            return;  // check_missing() will
+        }
+        if (attribute.default_text.empty()) {
+            error(i,
+                  fmt::format("{} has no default that it could go back to", attribute.name),
+                  "give a value, or delete the entity and create it without");
+            return;
+        }
+        result_.row[index] = convert(attribute, Value{attribute.default_text}).value;
     }
 
     // Clients send back what they read: a `type` or `identity` that says nothing new is fine.
@@ -337,6 +354,7 @@ class Checker {
         if (result_.row.text("httpUsername").find(':') != std::string_view::npos) {
             error(given_at("httpUsername"), "httpUsername has a colon", "RFC 7617 forbids it");
         }
+        check_origins();
         const bool files = result_.row.text("httpRootDir").starts_with('/');
         if (files) {
             warning(given_at("httpRootDir"),
@@ -349,6 +367,23 @@ class Checker {
             warning(given_at("host"),
                     "everyone who reaches this HTTP listener can read all of management",
                     "bind it to 127.0.0.1, or set httpUsername and httpPassword");
+        }
+    }
+
+    // An origin that no browser ever sends lets nobody in, and its author wonders why.
+    void check_origins() {
+        const std::string origins{result_.row.text("httpOrigins")};
+        for (const std::string_view origin : words_of(origins)) {
+            const std::size_t scheme = origin.find("://");
+            const bool whole = scheme != std::string_view::npos && scheme != 0 &&
+                               scheme + 3 < origin.size() &&
+                               origin.find('/', scheme + 3) == std::string_view::npos;
+            if (origin != "*" && !whole) {
+                warning(given_at("httpOrigins"),
+                        fmt::format("httpOrigins: {} is no origin, no page has it",
+                                    quoted(Value{origin})),
+                        "SCHEME://HOST[:PORT] without a path, as browsers send it");
+            }
         }
     }
 
@@ -380,27 +415,15 @@ class Checker {
     }
 
     void check_levels() {
-        constexpr auto kLevels = std::to_array<std::string_view>({"trace",
-                                                                  "debug",
-                                                                  "info",
-                                                                  "notice",
-                                                                  "warning",
-                                                                  "error",
-                                                                  "critical",
-                                                                  "none",
-                                                                  "default"});
-        std::string text{result_.row.text("enable")};
-        std::ranges::replace(text, ',', ' ');
-        for (std::string_view level : words_of(text)) {
-            const std::string_view whole = level;
-            if (level.ends_with('+')) {
-                level.remove_suffix(1);
+        std::string why;
+        if (!parse_log_levels(result_.row.text("enable"), why)) {
+            std::string names;
+            for (const std::string_view name : kLogLevelNames) {
+                names += std::string{name} + ", ";
             }
-            if (std::ranges::find(kLevels, lower(level)) == kLevels.end()) {
-                error(given_at("enable"),
-                      fmt::format("enable: {} is no level", quoted(Value{whole})),
-                      "one of: " + joined({kLevels.begin(), kLevels.end()}) + "; + for and above");
-            }
+            error(given_at("enable"),
+                  "enable: " + why,
+                  "of " + names + "with + for and above; or none, or default");
         }
     }
 

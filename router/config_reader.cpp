@@ -1,5 +1,8 @@
 #include "router/config_reader.h"
 
+#include "mgmt/utf8.h"
+
+#include <algorithm>
 #include <cctype>
 
 namespace amqmesh::router {
@@ -31,6 +34,20 @@ bool looks_like_braces(std::string_view text) {
     return false;
 }
 
+// 0: all are.
+unsigned line_that_is_no_utf8(std::string_view text) {
+    unsigned line = 1;
+    while (!text.empty()) {
+        const std::string_view one = text.substr(0, text.find('\n'));
+        if (!mgmt::is_utf8(one)) {
+            return line;
+        }
+        text.remove_prefix(std::min(one.size() + 1, text.size()));
+        ++line;
+    }
+    return 0;
+}
+
 }  // namespace
 
 std::string to_string(const ConfigProblem& problem, std::string_view file) {
@@ -50,6 +67,11 @@ RawConfig read_config(std::string_view text) {
     if (text.size() > kConfigBytesMax) {
         RawConfig result;
         result.problems.push_back({0, false, "larger than 4 MiB", "is this a configuration?"});
+        return result;
+    }
+    if (const unsigned line = line_that_is_no_utf8(text); line != 0) {
+        RawConfig result;
+        result.problems.push_back({line, false, "is not UTF-8", "save the file as UTF-8"});
         return result;
     }
     constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";

@@ -41,6 +41,7 @@ struct RawEntity {
     unsigned line = 0;
     unsigned type_line = 0;  ///< of the type's name; entities of one list share it
     std::vector<RawConfigAttribute> attributes;
+    bool bare = false;  ///< a name with nothing below it, not even {}
 };
 
 struct RawConfig {

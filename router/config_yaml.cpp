@@ -186,7 +186,7 @@ mgmt::Value to_value(const Node& node, bool nested) {  // NOLINT(misc-no-recursi
 }
 
 void add_entity(const Node& type, const Node& body, unsigned line, RawConfig& result) {
-    RawEntity entity{type.text, line, type.line, {}};
+    RawEntity entity{type.text, line, type.line, {}, body.kind == Node::Kind::kNull};
     if (body.kind != Node::Kind::kMap && body.kind != Node::Kind::kNull) {
         result.problems.push_back({body.line,
                                    false,

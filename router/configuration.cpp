@@ -3,12 +3,18 @@
 #include "mgmt/amqp_value.h"
 #include "router/config_reader.h"
 #include "router/secret.h"
+#include "router/tcp.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <random>
 #include <set>
 #include <sstream>
@@ -120,6 +126,24 @@ bool secret_of(const mgmt::Row& row,
     return false;
 }
 
+// As the system will find it when the port is opened.
+std::optional<std::uint16_t> service_port(const std::string& port) {
+    const std::string known = port_number(port);
+    std::uint16_t number = 0;
+    const auto read = std::from_chars(known.data(), known.data() + known.size(), number);
+    if (read.ec == std::errc{} && read.ptr == known.data() + known.size()) {
+        return number;
+    }
+    servent entry{};
+    servent* found = nullptr;
+    std::array<char, 1024> texts{};
+    if (::getservbyname_r(known.c_str(), "tcp", &entry, texts.data(), texts.size(), &found) != 0 ||
+        found == nullptr) {
+        return std::nullopt;
+    }
+    return ntohs(static_cast<std::uint16_t>(found->s_port));
+}
+
 std::string random_id(RouterMode mode) {
     static constexpr std::string_view kLetters =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
@@ -197,6 +221,14 @@ class Loader {
             problem(entity.type_line, std::move(message), std::move(hint));
             return;
         }
+        // Whoever comments out what is below a list's name does not ask for a default listener.
+        if (entity.bare && !type->singleton && type->support == mgmt::Support::kSupported) {
+            const std::string name{type->config_name};
+            warning(entity.line,
+                    name + ": nothing is below it, so there is none",
+                    "write attributes, or {} for the defaults, or delete the line");
+            return;
+        }
         std::vector<mgmt::RawAttribute> raw;
         for (const RawConfigAttribute& attribute : entity.attributes) {
             raw.push_back({attribute.name, attribute.value});
@@ -269,12 +301,13 @@ class Loader {
     void take_address(const RawEntity& entity, mgmt::Row row) {
         Configuration& node = result_.configuration;
         routing::AddressRule rule = to_address_rule(row);
-        const auto [place, fresh] = patterns_.emplace(rule.pattern, entity.line);
+        const auto [place, fresh] = patterns_.emplace(same_range(rule.pattern), entity.line);
         if (!fresh) {
             problem(entity.line,
                     "address: the same range as in line " + std::to_string(place->second),
                     "keep one of them");
         }
+        own_name(entity, "address", row.text("name"));
         node.addresses.push_back(std::move(rule));
         node.address_rows.push_back(std::move(row));
     }
@@ -282,12 +315,21 @@ class Loader {
     void take_log(const RawEntity& entity, mgmt::Row row) {
         log::Setting setting;
         setting.module = row.text("module");
+        const auto [place, fresh] = modules_.emplace(setting.module, entity.line);
+        if (!fresh) {
+            problem(entity.line,
+                    "log: " + setting.module + " is set in line " + std::to_string(place->second) +
+                        " already",
+                    "keep one of them");
+        }
+        own_name(entity, "log", row.text("name"));
         setting.enable = row.text("enable");
         // Where it was not given, a module follows DEFAULT, whatever the schema's default is.
         for (const RawConfigAttribute& attribute : entity.attributes) {
             const std::size_t index = row.type().index_of(attribute.name);
             if (index == row.type().index_of("outputFile")) {
                 setting.output = row.text("outputFile");
+                result_.configuration.log_files.insert(setting.output);
             } else if (index == row.type().index_of("includeTimestamp")) {
                 setting.timestamps = row.boolean("includeTimestamp");
             } else if (index == row.type().index_of("format")) {
@@ -307,13 +349,7 @@ class Loader {
         for (int i = 2; automatic && names_.contains({kind, endpoint.name}); ++i) {
             endpoint.name = base + '/' + std::to_string(i);
         }
-        const auto [place, fresh] = names_.emplace(std::pair{kind, endpoint.name}, entity.line);
-        if (!fresh) {
-            problem(entity.line,
-                    std::string{kind} + ": name \"" + endpoint.name + "\" is taken in line " +
-                        std::to_string(place->second),
-                    "give each its own name");
-        }
+        own_name(entity, kind, endpoint.name);
         if (endpoint.role == link::ConnectionRole::kInterRouter) {
             inter_router_lines_.emplace_back(entity.line, kind);
         }
@@ -322,9 +358,29 @@ class Loader {
         }
     }
 
+    // Management could not tell two of one name apart.
+    void own_name(const RawEntity& entity, const char* kind, std::string_view name) {
+        const auto [place, fresh] = names_.emplace(std::pair{kind, std::string{name}}, entity.line);
+        if (!fresh && !name.empty()) {
+            problem(entity.line,
+                    std::string{kind} + ": name \"" + std::string{name} + "\" is taken in line " +
+                        std::to_string(place->second),
+                    "give each its own name");
+        }
+    }
+
     // Two listeners cannot have one port; a connector to a listener of this file meets itself.
     void placed(const RawEntity& entity, const std::string& kind, const EndpointConfig& endpoint) {
-        const std::string place = endpoint.host + ':' + endpoint.port;
+        const std::optional<std::uint16_t> number = service_port(endpoint.port);
+        if (!number) {
+            result_.problems.push_back(
+                {entity.line,
+                 kind == "connector",
+                 kind + ": port: no service \"" + endpoint.port + "\" is known to this machine",
+                 "write the number"});
+        }
+        const std::string place =
+            endpoint.host + ':' + (number ? std::to_string(*number) : endpoint.port);
         if (kind == "connector") {
             connector_places_.emplace_back(entity.line, place);
             return;
@@ -405,6 +461,7 @@ class Loader {
     LoadedConfiguration result_;
     std::map<std::pair<std::string, std::string>, unsigned> names_;
     std::map<std::string, unsigned> patterns_;
+    std::map<std::string, unsigned> modules_;
     std::map<std::pair<std::string, AddressFamily>, unsigned> listener_places_;
     std::vector<std::pair<unsigned, std::string>> connector_places_;
     std::set<unsigned> unknown_lines_;
@@ -450,6 +507,7 @@ bool to_listener(const mgmt::Row& row, ListenerConfig& listener, std::string& wh
     listener.handshake_timeout_ms = seconds_as_ms(row, "initialHandshakeTimeoutSeconds");
     listener.authenticate_peer = row.boolean("authenticatePeer");
     listener.http = row.boolean("http");
+    listener.http_access.host = listener.host;
     listener.failover = mgmt::parse_failover_urls(row.text("failoverUrls")).urls;
     std::istringstream origins{std::string{row.text("httpOrigins")}};
     for (std::string origin; origins >> origin;) {
@@ -482,6 +540,12 @@ routing::AddressRule to_address_rule(const mgmt::Row& row) {
     rule.delivery_attempts = static_cast<std::uint8_t>(row.integer("maxDeliveryAttempts"));
     rule.multicast_patience_s = static_cast<std::uint16_t>(row.integer("multicastPatienceSeconds"));
     return rule;
+}
+
+std::string same_range(std::string_view pattern) {
+    std::string text{pattern};
+    std::ranges::replace(text, '.', '/');
+    return text;
 }
 
 std::set<std::string> names_of(const std::vector<mgmt::Row>& rows) {

@@ -65,6 +65,7 @@ struct Configuration {
     std::vector<ConnectorConfig> connectors;
     std::vector<routing::AddressRule> addresses;
     std::vector<log::Setting> logs;
+    std::set<std::string> log_files;  ///< that the file names: management may not name others
 
     // The entities as validated, for management, in the order of the vectors above.
     std::vector<mgmt::Row> router_row;  ///< one, or none when the file has no router entity
@@ -90,6 +91,9 @@ LoadedConfiguration load_configuration_file(const std::string& path, unsigned co
 bool to_listener(const mgmt::Row& row, ListenerConfig& listener, std::string& why);
 bool to_connector(const mgmt::Row& row, ConnectorConfig& connector, std::string& why);
 routing::AddressRule to_address_rule(const mgmt::Row& row);
+
+/// Equal for patterns that match the same addresses: both separators mean the same.
+std::string same_range(std::string_view pattern);
 
 /// Names that the entities have.
 std::set<std::string> names_of(const std::vector<mgmt::Row>& rows);

@@ -1,5 +1,6 @@
 #include "router/log.h"
 
+#include "mgmt/log_levels.h"
 #include "mgmt/utf8.h"
 #include "mgmt/value.h"
 
@@ -25,8 +26,7 @@ namespace amqmesh::router::log {
 
 namespace {
 
-constexpr std::array<std::string_view, kLevels> kLevelNames{
-    "trace", "debug", "info", "notice", "warning", "error", "critical"};
+static_assert(mgmt::kLogLevelNames.size() == kLevels);
 constexpr std::array<std::string_view, kModules> kModuleNames{
     "ROUTER", "ROUTER_LS", "SERVER", "CONN_MGR", "AGENT", "MESSAGE", "PROTOCOL"};
 constexpr std::size_t kLineBytesKept = 512;
@@ -96,10 +96,9 @@ struct Plan {
 };
 
 bool apply(const Setting& setting, Plan& plan, std::string& why) {
-    std::uint8_t mask = 0;
-    const bool keep_level = setting.enable == "default" || setting.enable.empty();
-    if (!keep_level && !parse_levels(setting.enable, mask)) {
-        why = "log " + setting.module + ": enable: \"" + setting.enable + "\" names no level";
+    const std::optional<mgmt::LogLevels> levels = mgmt::parse_log_levels(setting.enable, why);
+    if (!levels) {
+        why = "log " + setting.module + ": enable: " + why;
         return false;
     }
     const auto only = module_index(setting.module);
@@ -107,8 +106,8 @@ bool apply(const Setting& setting, Plan& plan, std::string& why) {
         if (setting.module != "DEFAULT" && only != i) {
             continue;
         }
-        if (!keep_level) {
-            plan.masks.at(i) = mask;
+        if (!levels->by_default) {
+            plan.masks.at(i) = levels->mask;
         }
         Style& style = plan.styles.at(i);
         style.output = setting.output.empty() ? style.output : setting.output;
@@ -156,7 +155,7 @@ std::string json_line(
 }  // namespace
 
 std::string_view to_string(Level level) {
-    return kLevelNames.at(static_cast<std::size_t>(level));
+    return mgmt::kLogLevelNames.at(static_cast<std::size_t>(level));
 }
 
 std::string_view to_string(Module module) {
@@ -165,34 +164,6 @@ std::string_view to_string(Module module) {
 
 std::span<const std::string_view> module_names() {
     return kModuleNames;
-}
-
-bool parse_levels(std::string_view enable, std::uint8_t& mask) {
-    mask = 0;
-    while (!enable.empty()) {
-        const std::size_t comma = enable.find(',');
-        std::string_view word = enable.substr(0, comma);
-        enable = comma == std::string_view::npos ? std::string_view{} : enable.substr(comma + 1);
-        const std::size_t begin = word.find_first_not_of(' ');
-        if (begin == std::string_view::npos) {
-            return false;
-        }
-        word = word.substr(begin, word.find_last_not_of(' ') - begin + 1);
-        const bool above = word.back() == '+';
-        if (above) {
-            word.remove_suffix(1);
-        }
-        if (word == "none") {
-            continue;
-        }
-        const auto* const found = std::find(kLevelNames.begin(), kLevelNames.end(), word);
-        if (found == kLevelNames.end()) {
-            return false;
-        }
-        const auto level = static_cast<unsigned>(found - kLevelNames.begin());
-        mask = static_cast<std::uint8_t>(mask | (above ? (0x7fU << level) & 0x7fU : 1U << level));
-    }
-    return true;
 }
 
 bool configure(const std::vector<Setting>& settings, std::string& why) {

@@ -44,9 +44,6 @@ struct Setting {
     std::optional<bool> json;  ///< an object per line
 };
 
-/// The levels that `enable` names as a bit mask (bit = Level), or nothing if it cannot be read.
-bool parse_levels(std::string_view enable, std::uint8_t& mask);
-
 /// Applies settings, DEFAULT first. False with `why`: a level or file is wrong; nothing changed.
 bool configure(const std::vector<Setting>& settings, std::string& why);
 

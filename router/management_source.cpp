@@ -324,10 +324,12 @@ void ManagementSource::remove(const mgmt::EntityType& type,
 mgmt::Result ManagementSource::create_address(mgmt::Row&& row) {
     Configuration& configuration = *parts_.configuration;
     routing::AddressRule rule = to_address_rule(row);
-    const bool taken = std::any_of(
-        configuration.addresses.begin(),
-        configuration.addresses.end(),
-        [&rule](const routing::AddressRule& known) { return known.pattern == rule.pattern; });
+    const bool taken =
+        std::any_of(configuration.addresses.begin(),
+                    configuration.addresses.end(),
+                    [range = same_range(rule.pattern)](const routing::AddressRule& known) {
+                        return same_range(known.pattern) == range;
+                    });
     if (taken) {
         return failed(mgmt::Code::kBadRequest, "there is an address for " + rule.pattern);
     }

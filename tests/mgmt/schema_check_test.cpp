@@ -1,4 +1,5 @@
 // What validation says about entities as people write them.
+#include "mgmt/log_levels.h"
 #include "mgmt/schema.h"
 
 #include <gmock/gmock.h>
@@ -166,11 +167,26 @@ TEST(SchemaCheck, RouterIdIsBounded) {
 }
 
 TEST(SchemaCheck, LogLevels) {
-    for (const char* text : {"info+", "trace,debug,warning+", "none", "INFO", "error, critical"}) {
-        EXPECT_TRUE(check("log", {{"module", Value{"SERVER"}}, {"enable", Value{text}}}).ok())
-            << text;
-    }
-    EXPECT_FALSE(check("log", {{"module", Value{"SERVER"}}, {"enable", Value{"loud+"}}}).ok());
+    const auto mask = [](std::string_view enable) {
+        std::string why;
+        const auto levels = parse_log_levels(enable, why);
+        EXPECT_EQ(levels.has_value(), why.empty());
+        EXPECT_EQ(check("log", {{"module", Value{"SERVER"}}, {"enable", Value{enable}}}).ok(),
+                  levels.has_value())
+            << enable;
+        return levels ? int{levels->mask} : -1;
+    };
+    EXPECT_EQ(mask("info+"), 0b1111100);
+    EXPECT_EQ(mask("INFO+"), 0b1111100);
+    EXPECT_EQ(mask("warning,error"), 0b0110000);
+    EXPECT_EQ(mask("debug warning, error"), 0b0110010);
+    EXPECT_EQ(mask("trace,debug,warning+"), 0b1110011);
+    EXPECT_EQ(mask("none"), 0);
+    EXPECT_EQ(mask("default"), 0);
+    EXPECT_EQ(mask("loud+"), -1);
+    EXPECT_EQ(mask("+"), -1);
+    EXPECT_EQ(mask("default+"), -1);
+    EXPECT_EQ(mask("default,error"), -1);
     EXPECT_FALSE(check("log", {{"enable", Value{"info+"}}}).ok()) << "module is required";
 }
 
@@ -241,6 +257,30 @@ TEST(SchemaCheck, HttpListenersAreNotOpenToEverybodyByMistake) {
                 testing::ElementsAre(HasSubstr("error 1: httpUsername and httpPassword go")));
     EXPECT_THAT(listener({{"httpOrigins", Value{"*"}}}),
                 testing::ElementsAre(HasSubstr("error 0: httpOrigins needs an HTTP listener")));
+}
+
+TEST(SchemaCheck, NullInAnUpdateIsTheDefault) {
+    const Validated back =
+        check("connector", {{"cost", Value{}}, {"linkCapacity", Value{}}}, Purpose::kUpdate);
+    EXPECT_TRUE(back.ok());
+    EXPECT_EQ(back.row.integer("cost"), 1);
+    EXPECT_EQ(back.row.integer("linkCapacity"), 250);
+    const Validated stuck = check("listener", {{"httpUsername", Value{}}}, Purpose::kUpdate);
+    ASSERT_FALSE(stuck.ok());
+    EXPECT_THAT(stuck.problems[0].message, HasSubstr("httpUsername has no default"));
+}
+
+TEST(SchemaCheck, OriginsThatNoPageHas) {
+    const auto told = [](const char* origins) {
+        const Validated checked =
+            check("listener",
+                  {{"port", Value{"0"}}, {"http", Value{"yes"}}, {"httpOrigins", Value{origins}}});
+        EXPECT_TRUE(checked.ok()) << "warnings only";
+        return checked.problems.size();
+    };
+    EXPECT_EQ(told("https://shop.example http://localhost:3000 *"), 0U);
+    EXPECT_EQ(told("https://shop.example/"), 1U);
+    EXPECT_EQ(told("shop.example https://shop.example/cart ://x https://"), 4U);
 }
 
 TEST(SchemaCheck, NullIsAsIfNotGiven) {

@@ -71,6 +71,16 @@ std::string problems(const RawConfig& config) {
     return text;
 }
 
+TEST(ConfigReader, only_utf8_is_read) {
+    for (const std::string text : {"router:\n  id: A\n  # \xff\n", "router {\n\n  id: \xc3\n}\n"}) {
+        const RawConfig config = read_config(text);
+        ASSERT_EQ(config.problems.size(), 1U);
+        EXPECT_EQ(to_string(config.problems[0], "f"), "f:3: is not UTF-8 (save the file as UTF-8)");
+        EXPECT_TRUE(config.entities.empty());
+    }
+    EXPECT_TRUE(read_config("\xEF\xBB\xBFrouter: {id: \xc3\xa4}\n").problems.empty());
+}
+
 TEST(ConfigReader, the_three_dialects_mean_the_same) {
     const RawConfig yaml = read_config(kYaml);
     const RawConfig braces = read_config(kBraces);

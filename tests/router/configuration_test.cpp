@@ -144,6 +144,33 @@ TEST(Configuration, names_and_ranges_are_unique_and_the_router_single) {
               "f:9: router: there can be only one\n");
 }
 
+TEST(Configuration, one_range_one_module_and_one_port_written_differently) {
+    const auto told = [](const std::string& text) {
+        return problems(load_configuration("listener: {port: 0}\n" + text, 1));
+    };
+    EXPECT_EQ(told("address:\n  - {prefix: a.b}\n  - {prefix: a/b}\n  - {pattern: a.b.#}\n"),
+              "f:4: address: the same range as in line 3 (keep one of them)\n"
+              "f:5: address: the same range as in line 3 (keep one of them)\n");
+    EXPECT_EQ(told("address:\n  - {prefix: a, name: n}\n  - {prefix: b, name: n}\n"),
+              "f:4: address: name \"n\" is taken in line 3 (give each its own name)\n");
+    EXPECT_EQ(told("log:\n  - {module: SERVER}\n  - {module: AGENT}\n  - {module: SERVER}\n"),
+              "f:5: log: SERVER is set in line 3 already (keep one of them)\n");
+    EXPECT_EQ(told("log:\n  - {module: SERVER, name: n}\n  - {module: AGENT, name: n}\n"),
+              "f:4: log: name \"n\" is taken in line 3 (give each its own name)\n");
+    EXPECT_EQ(problems(load_configuration("listener:\n  - {port: 5672}\n  - {port: amqp}\n", 1)),
+              "f:3: listener: 127.0.0.1:5672 is taken in line 2 (give it another port)\n");
+}
+
+TEST(Configuration, a_service_that_the_system_does_not_know) {
+    const LoadedConfiguration loaded = load_configuration(
+        "listener:\n  - {port: nosuchsvc}\nconnector:\n  - {port: nosuchsvc, host: b}\n", 1);
+    EXPECT_EQ(problems(loaded),
+              "f:2: listener: port: no service \"nosuchsvc\" is known to this machine (write the "
+              "number)\n"
+              "f:4: warning: connector: port: no service \"nosuchsvc\" is known to this machine "
+              "(write the number)\n");
+}
+
 TEST(Configuration, harmless_leftovers_are_warnings) {
     const LoadedConfiguration loaded = load_configuration(
         "router {\n    id: A\n    helloInterval: 2\n}\nlistener {\n    port: 0\n}\n", 1);
@@ -248,21 +275,56 @@ TEST(Configuration, an_http_listener_offers_what_it_is_told) {
     EXPECT_EQ(problems(probes), "") << "nothing is open to everyone that would need a password";
 }
 
+TEST(Configuration, a_name_with_nothing_below_it_makes_nothing) {
+    const LoadedConfiguration loaded = load_configuration(
+        "router:\nlistener:\n  - {port: 0}\n  - ~\nconnector:\n# - {port: 1}\naddress: ~\nlog: "
+        "[]\n",
+        1);
+    EXPECT_EQ(
+        problems(loaded),
+        "f:4: warning: listener: nothing is below it, so there is none (write attributes, or "
+        "{} for the defaults, or delete the line)\n"
+        "f:5: warning: connector: nothing is below it, so there is none (write attributes, or "
+        "{} for the defaults, or delete the line)\n"
+        "f:7: warning: address: nothing is below it, so there is none (write attributes, or "
+        "{} for the defaults, or delete the line)\n");
+    EXPECT_TRUE(loaded.ok());
+    EXPECT_EQ(loaded.configuration.listeners.size(), 1U);
+    EXPECT_TRUE(loaded.configuration.connectors.empty());
+    EXPECT_TRUE(loaded.configuration.addresses.empty());
+    EXPECT_EQ(load_configuration("listener: {}\n", 1).configuration.listeners.size(), 1U);
+}
+
 TEST(Configuration, a_missing_file_is_told) {
     const LoadedConfiguration missing = load_configuration_file("no/such/file", 1);
     EXPECT_EQ(problems(missing), "f: cannot be read: No such file or directory\n");
     EXPECT_FALSE(missing.ok());
 }
 
-TEST(Log, levels_are_read_as_the_reference_writes_them) {
-    std::uint8_t mask = 0;
-    EXPECT_TRUE(log::parse_levels("info+", mask));
-    EXPECT_EQ(mask, 0b1111100);
-    EXPECT_TRUE(log::parse_levels("warning,error", mask));
-    EXPECT_EQ(mask, 0b0110000);
-    EXPECT_TRUE(log::parse_levels("none", mask));
-    EXPECT_EQ(mask, 0);
-    EXPECT_FALSE(log::parse_levels("loud+", mask));
+TEST(Log, what_is_in_force_is_what_the_check_lets_pass) {
+    using log::enabled;
+    using log::Level;
+    using log::Module;
+    const auto levels = [](const std::string& enable, const std::string& module = "DEFAULT") {
+        log::Setting setting;
+        setting.module = module;
+        setting.enable = enable;
+        return setting;
+    };
+    std::string why;
+    ASSERT_TRUE(log::configure({levels("INFO+ debug")}, why)) << why;
+    EXPECT_TRUE(enabled(Module::kServer, Level::kDebug));
+    EXPECT_TRUE(enabled(Module::kServer, Level::kCritical));
+    EXPECT_FALSE(enabled(Module::kServer, Level::kTrace));
+    ASSERT_TRUE(log::configure(
+        {levels("none"), levels("error", "SERVER"), levels("default", "AGENT")}, why))
+        << why;
+    EXPECT_TRUE(enabled(Module::kServer, Level::kError));
+    EXPECT_FALSE(enabled(Module::kServer, Level::kCritical));
+    EXPECT_FALSE(enabled(Module::kAgent, Level::kCritical));
+    EXPECT_FALSE(log::configure({levels("default,error")}, why));
+    EXPECT_EQ(why, "log DEFAULT: enable: default cannot be combined with levels");
+    ASSERT_TRUE(log::configure({}, why)) << why;
 }
 
 TEST(Log, values_of_others_do_not_look_like_more_of_the_line) {
