@@ -692,7 +692,8 @@ constexpr auto kLog = entity(
          .advice = "lines carry stable codes instead"},
         {.name = "outputFile",
          .access = kUpdate,
-         .description = "File to append to, or stderr or stdout.",
+         .description = "File to append to, or stderr or stdout. Management can choose among the "
+                        "files that the configuration file names.",
          .default_text = "stderr",
          .aliases = "output"},
         {.name = "format",

@@ -77,6 +77,14 @@ mgmt::Result update_log(Configuration& configuration,
         settings.push_back(std::move(follows));
     }
     apply(changes, settings[place]);
+    const std::string output{changes.text("outputFile")};
+    if (!output.empty() && output != "stderr" && output != "stdout" &&
+        !configuration.log_files.contains(output)) {
+        return {mgmt::Code::kForbidden,
+                "outputFile: through management only stderr, stdout and files that the "
+                "configuration file names for some module",
+                std::nullopt};
+    }
     std::string why;
     if (!log::configure(settings, why)) {
         return {mgmt::Code::kBadRequest, std::move(why), std::nullopt};

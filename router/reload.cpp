@@ -250,6 +250,7 @@ bool Reloader::apply_logs(const ReloadPlan& plan, const Configuration& next, std
     if (plan.logs) {
         configuration_.logs = next.logs;
         configuration_.log_rows = next.log_rows;
+        configuration_.log_files = next.log_files;
     }
     return true;
 }

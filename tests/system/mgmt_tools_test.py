@@ -402,6 +402,21 @@ class ToolChanges(ToolsMeshTest):
             self.assertRegex(line["time"], r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
         self.refused(400, "UPDATE", {"format": "xml"}, type=PREFIX + "log", name=name)
 
+    def test_the_log_goes_only_where_the_configuration_file_says(self):
+        mesh = self.own_mesh()
+        named, other = mesh.folder / "named.log", mesh.folder / "other.log"
+        log = [{"module": "DEFAULT", "enable": "info+"}, {"module": "AGENT", "outputFile": str(named)}]
+        node = mesh.add("X", sections={"log": log})
+        self.management = Management(self.clients.connect(node))
+
+        def to(place):
+            return {"operation": "UPDATE", "body": {"outputFile": str(place)}, "type": PREFIX + "log",
+                    "name": "log/SERVER"}
+        self.assertIn("configuration file names", self.refused(403, **to(other)))
+        self.assertFalse(other.exists())
+        for place in (named, "stderr", named, "stdout"):
+            self.assertEqual(str(place), self.management.ask(**to(place))["outputFile"])
+
     def test_mistakes_are_explained(self):
         self.assertIn("did you mean port", self.refused(400, "CREATE", {"prot": 1}, type=PREFIX + "listener",
                                                         name="x"))
