@@ -117,7 +117,16 @@ int run(int argc, char** argv) {
         ->needs(config)
         ->option_text("FILE");
     app.require_option(1, 2);
-    CLI11_PARSE(app, argc, argv);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        constexpr int kUsage = 2;
+        const int code = app.exit(error);
+        if (argc == 2 && argv[1][0] != '-' && argv[1][0] != '\0') {
+            std::fprintf(stderr, "did you mean amqmeshd --config %s?\n", argv[1]);
+        }
+        return code == 0 ? 0 : kUsage;  // --help and --version are no errors
+    }
     return arguments.check.empty() ? serve(arguments.config, arguments.record)
                                    : check(arguments.check);
 }

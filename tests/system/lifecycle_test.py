@@ -41,6 +41,12 @@ class Lifecycle(MeshTest):
         self.assertEqual(0, result.returncode)
         self.assertRegex(result.stdout, r"\d+\.\d+\.\d+")
 
+    def test_wrong_usage(self):
+        for arguments in ([], ["--nonsense"], ["--config"], ["node.yaml"]):
+            result = self.daemon(*arguments)
+            self.assertEqual(2, result.returncode, result.stderr)
+        self.assertIn("did you mean amqmeshd --config node.yaml?", result.stderr)
+
     def test_a_missing_file(self):
         result = self.daemon("--config", "/nonexistent/node.yaml")
         self.assertNotEqual(0, result.returncode)
