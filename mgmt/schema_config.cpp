@@ -59,7 +59,9 @@ constexpr auto kRouter = entity(
         {.name = "heartbeatMultiplier",
          .type = kInteger,
          .access = kCreate,
-         .description = "A neighbour that is silent for this many heartbeats is lost.",
+         .description = "A neighbour that is silent for this many heartbeats is lost. Where "
+                        "heartbeats differ, the slower router allows the faster one at most a "
+                        "third of a second more.",
          .default_text = "3",
          .min = 2,
          .max = 100},
