@@ -277,6 +277,9 @@ void DataPlane::Impl::execute(command::Publish& publish) {
             }
         }
     }
+    if (publish.change->all) {
+        forwarder.reclaim_all();
+    }
     for (const auto hash : publish.change->addresses) {
         forwarder.reclaim(hash);
     }

@@ -54,6 +54,8 @@ class Forwarder {
     /// The consumers of an address have changed: what waits behind one of them, unsent, may go to
     /// another.
     void reclaim(routing::AddressHash address);
+    /// The same for all addresses: there may be new ways to consumers elsewhere.
+    void reclaim_all();
     /// A new table is in force: parked deliveries look for a way again. `before`: the old one, when
     /// routes to routers have changed; else nullptr.
     void on_table_changed(const routing::ForwardingTable* before);
@@ -355,6 +357,11 @@ class Forwarder {
     /// The consumer of an offer from another worker has credit.
     [[nodiscard]] bool has_room(const Target& target);
     std::optional<Time> tick_demand();
+
+    // a consumer's drain (link/forwarder_drain.cpp)
+    [[gnu::noinline]] void on_drain(Connection& connection, LinkIndex index, OutgoingLink& link);
+    void end_drain(Connection& connection, LinkIndex index, OutgoingLink& link);
+    std::optional<Time> answer_drains();
     void reset_choice();
 
     // other consumers for what one has released (link/forwarder_offers.cpp)
@@ -464,6 +471,13 @@ class Forwarder {
     static constexpr std::size_t kFreedMin = 1024;
     std::size_t freed_compact_at_ = kFreedMin;
     Time next_probe_ = 0;
+
+    struct Drain {
+        ConsumerId consumer;
+        Time until = 0;
+    };
+
+    std::vector<Drain> draining_;  // consumers whose drain is not answered yet
     // When free places that waiters were told of are looked at again: ascending, one per address
     // that is being waited for, at most DemandBook::kAddressesMax (beyond, the probe looks).
     std::deque<std::pair<Time, routing::AddressHash>> rechecks_;

@@ -119,6 +119,9 @@ void Forwarder::serve_demand() {
         serve(address);
     }
     freed_.clear();  // what was queued again while being served has been looked at just now
+    if (!draining_.empty()) {
+        answer_drains();
+    }
 }
 
 void Forwarder::serve(routing::AddressHash address) {
@@ -327,6 +330,25 @@ void Forwarder::reclaim(routing::AddressHash address) {
     }
 }
 
+void Forwarder::reclaim_all() {
+    std::vector<routing::AddressHash> addresses;
+    plane_.connections.for_each([&](std::uint32_t, ConnectionHolder& holder) {
+        const LinkIndex links =
+            holder.connection->neighbour() ? 0 : holder.connection->link_count();
+        for (LinkIndex index = 0; index < links; ++index) {
+            if (const auto* link = holder.connection->outgoing(index);
+                link != nullptr && link->waiting.size != 0) {
+                addresses.push_back(link->hash);
+            }
+        }
+    });
+    std::ranges::sort(addresses);
+    addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+    for (const auto address : addresses) {
+        reclaim(address);
+    }
+}
+
 bool Forwarder::has_room(const Target& target) {
     auto* connection = plane_.connection(target.consumer.connection);
     const auto* link = connection != nullptr ? connection->outgoing(target.consumer.link) : nullptr;
@@ -353,10 +375,14 @@ std::optional<Time> Forwarder::tick_demand() {
         }
     }
     serve_demand();
-    if (demand_.empty()) {
-        return std::nullopt;
+    std::optional<Time> next = draining_.empty() ? std::nullopt : answer_drains();
+    if (!demand_.empty()) {
+        next = next ? std::min(*next, next_probe_) : next_probe_;
     }
-    return rechecks_.empty() ? next_probe_ : std::min(next_probe_, rechecks_.front().first);
+    if (!demand_.empty() && !rechecks_.empty()) {
+        next = std::min(*next, rechecks_.front().first);
+    }
+    return next;
 }
 
 }  // namespace amqmesh::link

@@ -372,9 +372,7 @@ void Forwarder::pump(Connection& connection, LinkIndex index) {
         }
     }
     if (link->drain && link->waiting.size == 0) {
-        link->drain = false;
-        engine.drained(index);
-        plane_.touch(connection);
+        on_drain(connection, index, *link);
     }
     update_gauge(connection, index, *link);
 }

@@ -255,6 +255,49 @@ TEST_P(Demand, WhatWaitedBehindTheOnlyConsumerGoesToANewOne) {
     }
 }
 
+TEST_P(Demand, WhatWaitedBehindTheOnlyConsumerGoesToOneThatIsInReachAgain) {
+    const auto slow = consumer(a_);
+    const auto far = consumer(c_);
+    world_.lose_route(a_, c_);
+    const auto [client, link] = sender_at_a();
+    auto& sender = *client;
+    send(sender, link, 2);
+    EXPECT_EQ(slow.count(), 1U);
+    EXPECT_EQ(far.count(), 0U);
+    world_.route(a_, c_, b_, 2);
+    world_.pass(100 * kMillisecond);
+    EXPECT_EQ(far.count(), 1U);
+}
+
+// Consumers that ask for one message at a time, and hear at once when there is none.
+TEST_P(Demand, ADrainIsAnsweredAfterWhatWaits) {
+    for (auto* node : {&a_, &c_}) {
+        const std::string address = "pull" + node->name;
+        const auto one = consumer(*node, address);
+        const auto two = consumer(*node, address);
+        auto& sender = at(a_);
+        const auto link = sender.sender(address);
+        world_.run();
+        send(sender, link, 4);
+        ASSERT_EQ(one.count() + two.count(), 2U);
+        for (const auto* puller : {&one, &two}) {
+            puller->client->accept_all();
+            puller->client->engine.set_credit(puller->link, 1, true);
+            world_.run();
+            world_.pass(30 * kMillisecond);
+            EXPECT_EQ(puller->count(), 2U) << address;
+            EXPECT_EQ(puller->client->engine.credit(puller->link), 0U);
+        }
+        one.client->accept_all();
+        one.client->engine.set_credit(one.link, 1, true);
+        world_.run();
+        world_.pass(30 * kMillisecond);
+        EXPECT_EQ(one.count(), 2U);
+        EXPECT_EQ(one.client->drained.back(), one.link);
+        EXPECT_EQ(one.client->engine.credit(one.link), 0U);
+    }
+}
+
 TEST_P(Demand, ConsumersThatLeave) {
     const auto leaving = consumer(b_);
     const auto staying = consumer(c_);

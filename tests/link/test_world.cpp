@@ -130,6 +130,12 @@ void TestWorld::route(TestNode& node, TestNode& target, TestNode& via, std::uint
     run();
 }
 
+void TestWorld::lose_route(TestNode& node, TestNode& target) {
+    node.builder.set_route(target.id, target.name, 0, {});
+    node.publish(now);
+    run();
+}
+
 routing::AdjacencyId TestWorld::adjacency(const TestNode& from, const TestNode& to) const {
     routing::AdjacencyId newest = 0;
     for (const auto& entry : adjacent_) {

@@ -88,6 +88,8 @@ class TestWorld {
     void link(TestNode& a, TestNode& b);
     /// `node` reaches `target` through its neighbour `via`.
     void route(TestNode& node, TestNode& target, TestNode& via, std::uint32_t cost);
+    /// It does no more.
+    void lose_route(TestNode& node, TestNode& target);
     /// The adjacency that link() made last, seen from `from`.
     [[nodiscard]] routing::AdjacencyId adjacency(const TestNode& from, const TestNode& to) const;
     /// Tells every node of the consumers that every other one reported for the key.
