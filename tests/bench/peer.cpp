@@ -20,7 +20,7 @@ constexpr std::size_t kOutBytes = 1U << 20;  // no message is started above
 /// Condition and description of a close, end or detach.
 std::string error_text(Performative code, std::span<const std::uint8_t> fields) {
     FieldReader reader(fields);
-    reader.skip(code == kDetach ? 2 : 0);
+    reader.pass_over(code == kDetach ? 2 : 0);
     const Field error = reader.next();
     if (error.descriptor == 0 || error.bytes.size() < 2) {
         return "no reason given";
@@ -123,7 +123,7 @@ void Peer::on_frame(const Frame& frame, std::uint64_t now_ns) {
             on_flow(fields);
             break;
         case kOpen: {
-            fields.skip(2);
+            fields.pass_over(2);
             const Field size = fields.next();
             remote_frame_bytes_ =
                 size.null()
@@ -132,7 +132,7 @@ void Peer::on_frame(const Frame& frame, std::uint64_t now_ns) {
             break;
         }
         case kBegin:
-            fields.skip(1);
+            fields.pass_over(1);
             next_incoming_id_ = static_cast<std::uint32_t>(fields.next().number);
             break;
         case kAttach:
@@ -172,7 +172,7 @@ void Sender::on_flow(FieldReader fields) {
     const Field next_incoming = fields.next();
     const auto window = static_cast<std::uint32_t>(fields.next().number);
     window_end_ = static_cast<std::uint32_t>(next_incoming.number) + window;
-    fields.skip(2);
+    fields.pass_over(2);
     if (fields.next().null()) {
         return;  // the session's, not the link's
     }
@@ -284,9 +284,9 @@ void Receiver::write_flow() {
 
 void Receiver::on_transfer(const Frame& frame, std::uint64_t now_ns) {
     FieldReader fields(frame.fields);
-    fields.skip(1);
+    fields.pass_over(1);
     const Field id = fields.next();
-    fields.skip(2);
+    fields.pass_over(2);
     const bool settled = fields.next().number != 0;
     const bool more = fields.next().number != 0;
     if (!started_) {

@@ -75,7 +75,7 @@ class FieldReader {
     /// The next field; null at the end and for what cannot be read.
     Field next();
 
-    void skip(int fields) {
+    void pass_over(int fields) {
         while (fields-- > 0) {
             next();
         }
